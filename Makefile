@@ -1,0 +1,59 @@
+# One command does each thing; .ci/run runs the same ones.
+# Needs Python >= 3.11 with pip, git and make; everything else comes into .venv from the package index.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+WORKERS ?= 2
+MINUTES ?= 10
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+.PHONY: help install check test bench demo soak clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+install: $(VENV)/installed ## .venv with instep, git-annex and the tools that tests and checks need
+
+# Debian's Python may lack ensurepip, and an old pip lacks --group: both are made good here.
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "instep needs Python 3.11 or later: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q >/dev/null 2>&1 \
+		|| $(PYTHON) -m pip -q --python $(BIN)/python install pip
+	$(BIN)/python -m pip install -q 'pip>=25.1'
+	$(BIN)/python -m pip install -q -e . --group dev
+	@touch $@
+
+# pyright is written in JavaScript; where there is no node, the package index has one.
+$(VENV)/node: $(VENV)/installed
+	@command -v node >/dev/null || $(BIN)/python -m pip install -q 'pyright[nodejs]' \
+		|| { echo 'make check needs node for pyright: apt-get install nodejs'; exit 1; }
+	@touch $@
+
+check: $(VENV)/node ## lint, format, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+
+test: $(VENV)/installed ## all tests, on real git and git-annex processes (PYTEST_ARGS="-k name")
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+bench: $(VENV)/installed ## measures instep beside its peers into bench/RESULTS.md (BENCH_ARGS="--quick --only latency")
+	@command -v rsync >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -q && apt-get install -qy rsync; } \
+		|| { echo 'make bench needs rsync: apt-get install rsync'; exit 1; }
+	$(BIN)/python -m bench.run $(BENCH_ARGS)
+
+demo: $(VENV)/installed ## two copies of Python's own library kept in step while you watch
+	$(BIN)/python scripts/demo.py
+
+soak: $(VENV)/installed ## random users and long properties (MINUTES=10)
+	INSTEP_SOAK=$(MINUTES) $(BIN)/python -m pytest -s tests/system/test_random_users.py $(PYTEST_ARGS)
+	INSTEP_SOAK=$(MINUTES) $(BIN)/python -m pytest -n $(WORKERS) --timeout 3600 tests/core $(PYTEST_ARGS)
+
+clean: ## forget .venv and the caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

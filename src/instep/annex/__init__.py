@@ -1,0 +1,1 @@
+"""git-annex: its objects, its branch, its processes."""

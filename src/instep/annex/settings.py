@@ -1,0 +1,171 @@
+"""git-annex's settings that decide how a file is added: to git or the annex, under which key, locked or not.
+
+What decides, first to last (as `git annex add` does, checked): for `annex.largefiles` the git configuration,
+`.gitattributes`, config.log; for `annex.backend` `.gitattributes`, the git configuration; for
+`annex.dotfiles` and `annex.addunlocked` the git configuration, config.log. A snapshot: read it again when one
+of these changed.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from instep.annex.attributes import BACKEND, LARGE_FILES, annex_attributes
+from instep.annex.branch import AnnexBranch
+from instep.annex.errors import SettingError
+from instep.core import keys, matching
+from instep.core.keys import DEFAULT_BACKEND, Hasher
+from instep.core.matching import MalformedExpression, Matcher
+from instep.core.types import Key, RelPath
+from instep.git.config import Config
+from instep.git.repository import Repository
+
+ADD_UNLOCKED = "annex.addunlocked"
+DOTFILES = "annex.dotfiles"
+
+_TRUE = frozenset({"true", "yes", "on"})
+_FALSE = frozenset({"false", "no", "off", ""})
+_EVERYTHING = matching.parse("anything")
+_NOTHING = matching.parse("nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class LargeFiles:
+    """Which files go into the annex; the others go into git."""
+
+    expression: Matcher
+    dotfiles: bool
+    """Whether files and those in directories whose name begins with a dot are asked about at all; if not,
+    they go into git."""
+
+    def __call__(self, path: RelPath, size: int) -> bool:
+        if not self.dotfiles and (path.startswith(b".") or b"/." in path):
+            return False
+        return self.expression.matches(path, size)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnexSettings:
+    """All that adding a file needs to know."""
+
+    large_files: LargeFiles
+    add_unlocked: Matcher
+    backend: str
+    hash_name: str
+    thin: bool
+    max_extension_length: int
+    """In bytes."""
+    max_extensions: int
+
+    def annexes(self, path: RelPath, size: int) -> bool:
+        """Whether a new file at this path, of this size in bytes, goes into the annex."""
+        return self.large_files(path, size)
+
+    def unlocks(self, path: RelPath, size: int) -> bool:
+        """Whether a new annexed file stays an ordinary file rather than becoming a symlink."""
+        return self.add_unlocked.matches(path, size)
+
+    def new_hash(self) -> Hasher:
+        """A fresh hash, of the kind that the backend takes."""
+        return keys.new_hash(self.hash_name)
+
+    def key(self, size: int, hexdigest: str, path: RelPath) -> Key:
+        """The key of a content with this size in bytes and digest that was found at `path`."""
+        return keys.make_key(
+            self.backend,
+            size,
+            hexdigest,
+            path,
+            max_length=self.max_extension_length,
+            max_count=self.max_extensions,
+        )
+
+
+def read_settings(repo: Repository, branch: AnnexBranch) -> AnnexSettings:
+    """The settings that hold now. Raises SettingError for one that is not understood."""
+    shared = {name: branch.config(name) for name in (LARGE_FILES, DOTFILES, ADD_UNLOCKED)}
+    return decide(repo.config, shared, annex_attributes(repo))
+
+
+def decide(config: Config, shared: Mapping[str, str | None], attributes: Mapping[str, str]) -> AnnexSettings:
+    """As `read_settings`: `shared` is what config.log holds, `attributes` what `annex_attributes` gives."""
+    backend, hash_name = _backend(config, attributes)
+    return AnnexSettings(
+        large_files=LargeFiles(_large_files(config, shared, attributes), _dotfiles(config, shared)),
+        add_unlocked=_add_unlocked(config, shared),
+        backend=backend,
+        hash_name=hash_name,
+        thin=_boolean(config.get("annex.thin")) or False,
+        max_extension_length=_number(config.get("annex.maxextensionlength"), 4),
+        max_extensions=_number(config.get("annex.maxextensions"), 2),
+    )
+
+
+def _large_files(config: Config, shared: Mapping[str, str | None], attributes: Mapping[str, str]) -> Matcher:
+    own = config.get(LARGE_FILES)
+    if own is not None:
+        return _parse(LARGE_FILES, own)
+    if LARGE_FILES in attributes:
+        raise SettingError(
+            LARGE_FILES,
+            f"The attribute {LARGE_FILES} in {attributes[LARGE_FILES]} is not understood by instep yet.",
+            f"Set it for the whole folder: git annex config --set {LARGE_FILES} EXPRESSION",
+        )
+    value = shared.get(LARGE_FILES)
+    return _EVERYTHING if value is None else _parse(LARGE_FILES, value)
+
+
+def _dotfiles(config: Config, shared: Mapping[str, str | None]) -> bool:
+    own = config.get(DOTFILES)
+    return _boolean(shared.get(DOTFILES) if own is None else own) or False
+
+
+def _add_unlocked(config: Config, shared: Mapping[str, str | None]) -> Matcher:
+    own = config.get(ADD_UNLOCKED)
+    value = shared.get(ADD_UNLOCKED) if own is None else own
+    plain = False if value is None else _boolean(value)
+    if plain is None and value is not None:
+        return _parse(ADD_UNLOCKED, value)
+    return _EVERYTHING if plain else _NOTHING
+
+
+def _backend(config: Config, attributes: Mapping[str, str]) -> tuple[str, str]:
+    """The backend's name and that of its hash."""
+    if BACKEND in attributes:
+        raise SettingError(
+            BACKEND,
+            f"The attribute {BACKEND} in {attributes[BACKEND]} is not understood by instep yet.",
+            f"Set it for the whole repository: git config {BACKEND} {DEFAULT_BACKEND}",
+        )
+    words = (config.get("annex.backends") or "").split()
+    name = config.get(BACKEND) or (words[0] if words else DEFAULT_BACKEND)
+    hash_name = keys.hash_name(name)
+    if hash_name is None:
+        raise SettingError(
+            BACKEND,
+            f"instep can't make keys of the backend {name}, which {BACKEND} asks for.",
+            f"Choose one of the SHA, MD5 or BLAKE2 ones: git config {BACKEND} {DEFAULT_BACKEND}",
+        )
+    return name, hash_name
+
+
+def _parse(setting: str, expression: str) -> Matcher:
+    try:
+        return matching.parse(expression)
+    except MalformedExpression as error:
+        fix = f"Change it: git config {setting} EXPRESSION, or git annex config --set {setting} EXPRESSION"
+        raise SettingError(setting, f"{setting}: {error}", fix) from None
+
+
+def _boolean(value: str | None) -> bool | None:
+    """A boolean as git-annex reads one; None for anything else."""
+    word = (value or "").lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    return int(word) != 0 if re.fullmatch(r"-?[0-9]{1,9}", word) else None
+
+
+def _number(value: str | None, default: int) -> int:
+    """A number as git-annex reads this kind: the digits in front, else the default."""
+    found = re.match(r"\s*(-?[0-9]{1,9})", value or "")
+    return int(found[1]) if found else default

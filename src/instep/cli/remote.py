@@ -1,0 +1,81 @@
+"""`instep remote`: the folder's remotes, one by one."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from instep.cli.folder import chosen
+from instep.cli.show import Facts, remote_words
+from instep.cli.wiring import Wiring
+from instep.daemon.client import NotRunning, ask
+
+
+@click.group("remote")
+def command() -> None:
+    """List, add and remove the remotes of a folder."""
+
+
+@command.command("list")
+@click.argument("folder", metavar="[DIR]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print facts for programs.")
+def list_remotes(folder: str | None, as_json: bool) -> int:
+    """List the remotes of DIR, and how each stands."""
+    remotes = _remotes(chosen(folder))
+    if as_json:
+        click.echo(json.dumps(remotes, indent=2))
+        return 0
+    width = max((len(remote["name"]) for remote in remotes), default=0)
+    for remote in remotes:
+        click.echo(f"{remote['name']:<{width}}  {remote_words(remote)}")
+    return 0
+
+
+def _remotes(root: Path) -> list[Facts]:
+    try:
+        return ask(root, "status")["remotes"]
+    except NotRunning:
+        from instep.daemon.connect import Remotes  # noqa: PLC0415 - starts git
+
+        reason = "no process is running here"
+        return [
+            {
+                "name": name,
+                "url": url,
+                "reachable": False,
+                "in_step": False,
+                "reason": reason,
+                "outstanding": [reason],
+            }
+            for name, url in Remotes(root).config().remotes().items()
+        ]
+
+
+@command.command("add")
+@click.argument("remote", metavar="REMOTE")
+@click.option("--dir", "folder", metavar="DIR", help="The folder; by default the one that we are in.")
+@click.option("--json", "as_json", is_flag=True, help="Print facts for programs.")
+@click.pass_context
+def add(ctx: click.Context, remote: str, folder: str | None, as_json: bool) -> int:
+    """Connect the folder with REMOTE, both ways: the same as `instep up DIR REMOTE`."""
+    from instep.cli.up import command as up  # noqa: PLC0415
+
+    root = chosen(folder)
+    return ctx.invoke(up, folder=str(root), remotes=(remote,), name=None, foreground=False, as_json=as_json)
+
+
+@command.command("remove")
+@click.argument("name", metavar="NAME")
+@click.option("--dir", "folder", metavar="DIR", help="The folder; by default the one that we are in.")
+@click.pass_obj
+def remove(wiring: Wiring, name: str, folder: str | None) -> int:
+    """Stop keeping the folder in step with the remote NAME. Nothing is deleted, here or there."""
+    from instep.daemon.connect import Remotes  # noqa: PLC0415 - starts git
+
+    root = chosen(folder)
+    Remotes(root).remove(name)
+    with suppress(NotRunning):
+        ask(root, "remote-remove", name=name)
+    click.echo(f"{name} is no remote of {root} any more; its files stay as they are.")
+    return 0

@@ -1,0 +1,30 @@
+"""What the command line hands on to the rooms below it; a test's entry script hands in other parts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from instep.daemon.bringup import Launch
+    from instep.daemon.service import RunFolder
+
+
+def _real_run_folder() -> "RunFolder":
+    from instep.daemon.folder import run_folder  # noqa: PLC0415 - most verbs need not load it
+
+    return run_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """`background`: the command of a background process (None: this program). `run_folder`: gives the
+    folder's work, loaded when it is needed."""
+
+    background: Sequence[str] | None = None
+    run_folder: "Callable[[], RunFolder]" = _real_run_folder
+
+    def launch(self) -> "Launch":
+        """How background processes are started."""
+        from instep.daemon.bringup import Launch  # noqa: PLC0415
+
+        return Launch() if self.background is None else Launch(self.background)

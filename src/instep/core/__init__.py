@@ -1,0 +1,1 @@
+"""Pure decisions: no await, no open, no clock, no subprocess."""

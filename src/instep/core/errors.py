@@ -1,0 +1,25 @@
+"""The error that a person reads: one sentence, and the way out.
+
+Every error that instep raises for a person derives from `InstepError`. The command line prints `text` and
+`fix` and ends with `exit_code`; the local socket carries the same three.
+"""
+
+
+class InstepError(Exception):
+    """`text`: one sentence of what is wrong. `fix`: what to do next ("" if the text says it).
+
+    `exit_code` is 2 (wrong usage or an error) unless a subclass or the caller says otherwise;
+    1 means "the answer is no".
+    """
+
+    exit_code: int = 2
+
+    def __init__(self, text: str, fix: str = "", *, exit_code: int | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.fix = fix
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,158 @@
+"""The registry of health conditions: everything that can be wrong with a folder, declared once.
+
+A condition has a code (for programs), the sentence that a person reads and the way out. Steps raise and
+clear conditions by code and subject on the board; `status`, the log and the web page read the sentences
+here. In the templates `{subject}` is what it is about (a path, a remote's name, a step) and `{detail}` is
+the sentence of the error that brought it.
+
+Severity: "attention" means that something is not in step, or not safe, until a person or time mends it;
+it keeps the folder from being called in step (I29). "notice" is worth knowing and blocks nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["attention", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that can be wrong; `text` and `fix` are templates."""
+
+    code: str
+    text: str
+    fix: str
+    severity: Severity = "attention"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the folder can't be called in step while this lasts."""
+        return self.severity == "attention"
+
+    def sentence(self, subject: str = "", detail: str = "") -> str:
+        """The text with its blanks filled in."""
+        return self.text.format(subject=subject, detail=detail)
+
+    def way_out(self, subject: str = "", detail: str = "") -> str:
+        """The fix with its blanks filled in."""
+        return self.fix.format(subject=subject, detail=detail)
+
+
+_DECLARED = (
+    # the folder as a whole
+    Condition(
+        "folder-gone",
+        "The folder is not there any more: {detail}",
+        "Bring it back (plug the drive in, mount it) or stop with: instep down",
+    ),
+    Condition(
+        "mass-deletion",
+        "Most of the folder is gone at once ({detail}); the deletions are held back, additions keep flowing.",
+        "Put the files back, or, if they should go everywhere, delete them with git and commit.",
+    ),
+    Condition(
+        "half-done",
+        "The repository is in the middle of something: {detail}",
+        "Finish or abort it with git; instep goes on by itself.",
+    ),
+    Condition(
+        "branch-detached",
+        "No branch is checked out.",
+        "Check one out: git switch BRANCH",
+    ),
+    Condition(
+        "repository-unsupported",
+        "This repository can't be kept in step: {detail}",
+        "Change the setting that it names; instep looks again when the configuration changes.",
+    ),
+    Condition(
+        "setting-not-understood",
+        "The setting {subject} is not understood: {detail}",
+        "Change it; nothing new is added to the folder until then.",
+    ),
+    Condition(
+        "repository-broken",
+        "The repository is damaged: {detail}",
+        "Look at: git fsck; git annex fsck",
+    ),
+    # the machine
+    Condition(
+        "disk-full",
+        "There is no space left: {detail}",
+        "Free some space; instep goes on by itself.",
+    ),
+    Condition(
+        "read-only",
+        "The filesystem can't be written: {detail}",
+        "Make it writable (mount -o remount,rw, or check the disk); instep goes on by itself.",
+    ),
+    Condition(
+        "watch-limit",
+        "The kernel's limit of watches is reached; changes below {subject} are found by looking only.",
+        "Raise it: sudo sysctl fs.inotify.max_user_watches=1048576",
+    ),
+    Condition(
+        "step-failed",
+        "{subject} failed and is tried again: {detail}",
+        "If this stays, the log says more: instep log",
+    ),
+    # remotes
+    Condition(
+        "remote-refused",
+        "The remote {subject} can't be used: {detail}",
+        "Change or remove it: instep remote remove {subject}",
+    ),
+    # single files
+    Condition(
+        "file-unreadable",
+        "{subject} can't be read: {detail}",
+        "Change its permissions, or add it to .gitignore.",
+    ),
+    Condition(
+        "file-not-installed",
+        "{subject} can't be written here: {detail}",
+        "It is safe in the history. Rename it on another copy, or mend what is named.",
+    ),
+    Condition(
+        "content-missing",
+        "The content of {subject} is on no copy that can be reached.",
+        "Make a copy that has it reachable: git annex whereis",
+    ),
+    Condition(
+        "content-corrupt",
+        "The content of {subject} did not match its checksum and was not taken: {detail}",
+        "Check the disk of the sender: git annex fsck",
+    ),
+    Condition(
+        "still-open",
+        "{subject} is open in some program and is added when it is closed.",
+        "Close it there.",
+        "notice",
+    ),
+    Condition(
+        "conflict-kept",
+        "{subject} was changed on two sides at once; both versions are kept: {detail}",
+        "Keep the one you want and delete the other.",
+        "notice",
+    ),
+    Condition(
+        "left-alone-special",
+        "{subject} is a {detail} and is left alone.",
+        "Nothing to do; add it to .gitignore to hide this.",
+        "notice",
+    ),
+    Condition(
+        "left-alone-repository",
+        "{subject} is a git repository of its own and is left alone.",
+        "Make it a folder too if you like: instep up {subject}",
+        "notice",
+    ),
+    Condition(
+        "left-alone-name",
+        "{subject} has a name that git can't hold and is left alone.",
+        "Rename it.",
+        "notice",
+    ),
+)
+
+CONDITIONS: dict[str, Condition] = {condition.code: condition for condition in _DECLARED}

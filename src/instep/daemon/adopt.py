@@ -1,0 +1,174 @@
+"""Making a path a folder that can be kept in step: whatever is there is adopted as it is.
+
+A new folder gets a git-annex repository with instep's settings; an existing git-annex repository keeps its
+own; a git repository gets `git annex init` and, where it says nothing of its own, the same settings. Starting
+git-annex is what takes time here (200 ms for `init`), so it is started once per folder; settings are laid
+into its journal before, from where `init` itself commits them. The same lines go to every folder that is made
+at once: when the branches meet, their union is one line.
+"""
+
+import getpass
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from instep.core.errors import InstepError
+from instep.daemon.examine import Found, Kind, Refused
+from instep.git.identity import identity
+from instep.git.process import Git, git_environment
+
+NEW_FOLDER_SETTINGS = {
+    "annex.addunlocked": "true",
+    "annex.largefiles": "largerthan=64kb",
+}
+"""Recorded in the git-annex branch (config.log), so every copy has them."""
+
+TEMPORARY_NAMES = (
+    "*~",
+    ".*.sw?",
+    r"\#*#",
+    ".#*",
+    "*.part",
+    "*.crdownload",
+    "~$*",
+    ".~lock.*#",
+    ".DS_Store",
+    "Thumbs.db",
+    "*.kate-swp",
+    ".goutputstream-*",
+    ".fuse_hidden*",
+    ".nfs*",
+    "4913",
+)
+"""What editors, browsers and file systems leave for a moment; put into a new folder's .git/info/exclude."""
+
+
+class SetupFailed(InstepError):
+    """git or git-annex refused; its own words are in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What all folders of one `up` have in common."""
+
+    branch: str
+    object_format: str
+    config_log: bytes
+
+
+def template_of(found: Sequence[Found]) -> Template:
+    """Taken from the first repository among them, or that of a new folder. Raises Refused if two repositories
+    can't be in step with each other."""
+    repositories = [one for one in found if one.kind.is_repository]
+    if not repositories:
+        return Template(found[0].branch, found[0].object_format, new_config_log(int(time.time())))
+    first = repositories[0]
+    for other in repositories[1:]:
+        if other.object_format != first.object_format:
+            raise Refused(
+                f"{first.root} and {other.root} hash their objects differently "
+                f"({first.object_format}, {other.object_format}).",
+                "Make one of them anew as a copy of the other.",
+            )
+        if other.branch != first.branch:
+            raise Refused(
+                f"{first.root} has the branch {first.branch} checked out, {other.root} has {other.branch}.",
+                f"Check out the same branch on both: git -C {other.root} switch {first.branch}",
+            )
+    return Template(first.branch, first.object_format, _config_log_of(first) or _first_config_log(first))
+
+
+def new_config_log(now_s: int) -> bytes:
+    """The git-annex branch's config.log of a new folder."""
+    lines = [f"{now_s}s {name} {value}\n" for name, value in sorted(NEW_FOLDER_SETTINGS.items())]
+    return "".join(lines).encode()
+
+
+def _config_log_of(found: Found) -> bytes:
+    git = Git(os.fsencode(found.root / ".git"), os.fsencode(found.root), bare=False)
+    return git.run("cat-file", "blob", "refs/heads/git-annex:config.log", check=False)
+
+
+def _first_config_log(found: Found) -> bytes:
+    """For a git repository that git-annex never saw: what new folders get, or git-annex would annex every
+    file of it that changes. One that has said anything of its own keeps that."""
+    if found.kind is Kind.ANNEX or found.config.get("annex.largefiles") is not None:
+        return b""
+    return new_config_log(int(time.time()))
+
+
+def adopt(found: Found, template: Template, description: str | None) -> None:
+    """Make it a git-annex repository on the template's branch. Raises SetupFailed, OSError."""
+    environment = _environment(found)
+    if not found.kind.is_repository:
+        found.root.mkdir(parents=True, exist_ok=True)
+        _create(found.root, template, environment)
+    if found.kind is not Kind.ANNEX:
+        _lay_settings(found.root, template)
+        words = description or default_description(found.root)
+        _run(found.root, environment, "git-annex", "init", "--quiet", words)
+
+
+def default_description(root: Path) -> str:
+    """As git-annex itself would describe a repository: user@host:path."""
+    home = os.path.expanduser("~")
+    path = str(root)
+    short = "~" + path.removeprefix(home) if path.startswith(home + "/") else path
+    return f"{getpass.getuser()}@{socket.gethostname()}:{short}"
+
+
+def _create(root: Path, template: Template, environment: dict[str, str]) -> None:
+    branch, object_format = template.branch, template.object_format
+    _run(
+        root,
+        environment,
+        *("git", "init", "--quiet", f"--initial-branch={branch}", f"--object-format={object_format}", "."),
+    )
+    exclude = root / ".git/info/exclude"
+    exclude.parent.mkdir(exist_ok=True)
+    with open(exclude, "a", encoding="utf-8") as file:
+        file.write("# names of files that programs make for a moment\n")
+        file.writelines(f"{name}\n" for name in TEMPORARY_NAMES)
+
+
+def _lay_settings(root: Path, template: Template) -> None:
+    """Where `git annex init` finds and commits them."""
+    if template.config_log:
+        journal = root / ".git/annex/journal"
+        journal.mkdir(parents=True, exist_ok=True)
+        (journal / "config.log").write_bytes(template.config_log)
+
+
+def _environment(found: Found) -> dict[str, str]:
+    """Of git and git-annex processes; where git knows no name, with one, so that none gets written down."""
+    environment = git_environment()
+    name, email = identity(found.config)
+    for role in ("AUTHOR", "COMMITTER"):
+        environment.setdefault(f"GIT_{role}_NAME", _text(name))
+        environment.setdefault(f"GIT_{role}_EMAIL", _text(email))
+    return environment
+
+
+def _text(value: str | bytes) -> str:
+    return os.fsdecode(value)
+
+
+def _run(root: Path, environment: dict[str, str], *command: str) -> None:
+    """git's hooks and filters stay on here: git-annex looks at them to decide what to set up."""
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+    except OSError as error:
+        raise SetupFailed(
+            f"{command[0]} can't be started: {error.strerror}", "See that it is installed."
+        ) from error
+    if done.returncode:
+        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        raise SetupFailed(
+            f"{' '.join(command[:2])} failed in {root}: {said[-1] if said else 'it said nothing'}"
+        )

@@ -1,0 +1,152 @@
+"""`instep up`: look at every path first, then make, connect and start; side by side where that saves time.
+
+Nothing is changed before everything was looked at, and each part can be done again: `up` on folders that are
+in step already changes nothing and only says so.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from instep.daemon.adopt import adopt, template_of
+from instep.daemon.client import NotRunning, ask
+from instep.daemon.connect import NameTaken, Remotes
+from instep.daemon.examine import Refused, check_git, examine, refuse_nested
+from instep.daemon.lock import holder
+from instep.daemon.places import git_dir_of, resolve
+from instep.daemon.process import BACKGROUND, StartFailed, Starting
+from instep.remotes.dial import LocalPath, parse_remote
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@dataclass(slots=True)
+class Brought:
+    """One folder that is up. `was`: what was found there. `remotes`: names and addresses in this call."""
+
+    root: Path
+    was: str
+    branch: str
+    pid: int = 0
+    started: bool = False
+    remotes: dict[str, str] = field(default_factory=dict[str, str])
+    new_remotes: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How background processes are started; tests hand in another command."""
+
+    command: Sequence[str] = BACKGROUND
+
+
+def bring_up(
+    folder: Path, remotes: Sequence[str], *, name: str | None, start_folder: bool, launch: Launch
+) -> list[Brought]:
+    """Do it; the first of the result is the folder itself, its remotes follow. Raises InstepError.
+
+    `name`: what this copy is called (its description in git-annex, and its name as a remote of the others).
+    `start_folder`: False if the caller runs the folder's own process in place.
+    """
+    roots = [resolve(folder), *(_local(text) for text in remotes)]
+    refuse_nested(roots)
+    with _SideBySide() as at_once:
+        checked = at_once.submit(check_git)
+        found = at_once.each(examine, roots)
+        checked.result()
+        template = template_of(found)
+        at_once.each(lambda one: adopt(one, template, name if one.root == roots[0] else None), found)
+        brought = [Brought(one.root, one.kind.value, template.branch) for one in found]
+        _connect(brought, name, at_once)
+        at_once.each(lambda one: _start(one, launch), brought if start_folder else brought[1:])
+    return brought
+
+
+def _local(text: str) -> Path:
+    address = parse_remote(text)
+    if not isinstance(address, LocalPath):
+        raise Refused(
+            f"{text} is on another computer; remotes over the network come in a later version.",
+            "Name a folder on this computer.",
+        )
+    return resolve(address.path)
+
+
+def _connect(brought: list[Brought], name: str | None, at_once: "_SideBySide") -> None:
+    """Each remote gets the folder, and the folder each remote. Repositories are written side by side, but
+    each by one thread only: git does not wait for the lock of its configuration."""
+    here, others = brought[0], brought[1:]
+    if not others:
+        return
+    uuids = at_once.each(lambda one: Remotes(one.root).uuid(), brought)
+    uuid_of = dict(zip([one.root for one in brought], uuids, strict=True))
+    for other in others:
+        if uuid_of[other.root] == uuid_of[here.root]:
+            raise Refused(
+                f"{other.root} is a plain copy of {here.root}: both have the same git-annex id.",
+                f"Give it one of its own: git -C {other.root} annex reinit NEW-NAME",
+            )
+
+    def register(one: Brought) -> None:
+        for other in others if one is here else [here]:
+            _register(one, other, name if other is here else None, uuid_of[other.root])
+
+    at_once.each(register, brought)
+
+
+def _register(one: Brought, other: Brought, wanted: str | None, uuid: str | None) -> None:
+    try:
+        name, is_new = Remotes(one.root).add(other.root, wanted, uuid)
+    except NameTaken:
+        name, is_new = Remotes(one.root).add(other.root, None, uuid)
+    one.remotes[name] = os.fspath(other.root)
+    if is_new:
+        one.new_remotes[name] = os.fspath(other.root)
+
+
+def _start(one: Brought, launch: Launch) -> None:
+    """Start the folder's process, or tell the one that runs of its new remotes."""
+    git_dir = git_dir_of(one.root)
+    pid = holder(git_dir) if git_dir else None
+    if pid is not None:
+        try:
+            for name, url in one.new_remotes.items():
+                ask(one.root, "remote-add", name=name, url=url)
+            ask(one.root, "status")
+        except NotRunning:
+            raise StartFailed(
+                f"The process of {one.root} (number {pid}) runs but does not answer.",
+                f"Stop it and try again: instep down {one.root}",
+            ) from None
+        one.pid = pid
+        return
+    one.pid = Starting(one.root, launch.command).wait()
+    one.started = True
+
+
+class _SideBySide:
+    """Calls a function on several things at once."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=16)
+
+    def __enter__(self) -> "_SideBySide":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown()
+
+    def submit(self, function: Callable[[], A]) -> Future[A]:
+        """Start one call."""
+        return self._threads.submit(function)
+
+    def each(self, function: Callable[[A], B], items: Iterable[A]) -> list[B]:
+        """The results in order. All calls end before the first error, if any, is raised."""
+        futures = [self._threads.submit(function, item) for item in items]
+        for future in futures:
+            future.exception()
+        return [future.result() for future in futures]

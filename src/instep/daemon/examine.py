@@ -1,0 +1,180 @@
+"""What is at a path, before anything is done there: nothing, files, a git or a git-annex repository.
+
+Whatever can't be kept in step is refused here, in one sentence with the way out, and untouched. Only git's
+configuration is asked of a git process; the rest is looked at directly.
+"""
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from instep.core.errors import InstepError
+from instep.daemon.places import git_dir_of, is_kept
+from instep.git.config import Config
+from instep.git.process import Git, git_environment
+
+OLDEST_GIT = (2, 39)
+DEFAULT_BRANCH = "main"
+
+_HALF_DONE = {
+    "MERGE_HEAD": ("a merge", "git merge --abort"),
+    "rebase-merge": ("a rebase", "git rebase --abort"),
+    "rebase-apply": ("a rebase", "git rebase --abort"),
+    "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --abort"),
+    "REVERT_HEAD": ("a revert", "git revert --abort"),
+    "BISECT_LOG": ("a bisection", "git bisect reset"),
+}
+
+
+class Refused(InstepError):
+    """This path can't be made a folder that is kept in step, as it is."""
+
+
+class Kind(Enum):
+    """What was found at a path."""
+
+    ABSENT = "nothing"
+    EMPTY = "an empty folder"
+    FILES = "a plain folder"
+    GIT = "a git repository"
+    ANNEX = "a git-annex repository"
+
+    @property
+    def is_repository(self) -> bool:
+        return self in (Kind.GIT, Kind.ANNEX)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A path that can be a folder. For what is no repository yet, `branch` and `object_format` are those
+    that git would give a new one."""
+
+    root: Path
+    kind: Kind
+    branch: str
+    object_format: str
+    config: Config
+
+
+def check_git() -> None:
+    """Refuses when git is missing or older than 2.39 (3 ms)."""
+    try:
+        said = subprocess.run(
+            ["git", "version"], capture_output=True, check=True, env=git_environment()
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        raise Refused("git is not installed.", "Install it, version 2.39 or newer.") from None
+    version = re.search(rb"(\d+)\.(\d+)", said)
+    if version is None or (int(version[1]), int(version[2])) < OLDEST_GIT:
+        raise Refused(
+            f"This git is too old: {said.decode(errors='replace').strip()}.", "Install 2.39 or newer."
+        )
+
+
+def examine(root: Path) -> Found:
+    """What is at a path (real and absolute: `places.resolve`). Raises Refused."""
+    try:
+        names = os.listdir(root)
+    except FileNotFoundError:
+        return _examine_absent(root)
+    except NotADirectoryError:
+        raise Refused(f"{root} is a file, not a folder.", "Name the folder that it is in.") from None
+    except PermissionError:
+        raise Refused(f"{root} can't be read: permission denied.", "Change its permissions.") from None
+    _refuse_unwritable(root)
+    _refuse_inside_another(root)
+    git_dir = git_dir_of(root)
+    if git_dir is None:
+        _refuse_strange_git(root, names)
+        return _fresh(root, Kind.FILES if names else Kind.EMPTY, root)
+    return _examine_repository(root, git_dir)
+
+
+def _examine_absent(root: Path) -> Found:
+    parent = next(place for place in root.parents if place.exists())
+    if not parent.is_dir():
+        raise Refused(f"{parent} is a file, so {root} can't be made.", "Choose another place.")
+    _refuse_unwritable(parent)
+    _refuse_inside_another(root)
+    return _fresh(root, Kind.ABSENT, parent)
+
+
+def _fresh(root: Path, kind: Kind, cwd: Path) -> Found:
+    config = Config(
+        Git(b"/dev/null", os.fsencode(cwd), bare=False)
+    )  # the person's settings, of no repository
+    branch = config.get("init.defaultbranch") or DEFAULT_BRANCH
+    return Found(root, kind, branch, config.get("init.defaultobjectformat") or "sha1", config)
+
+
+def _examine_repository(root: Path, git_dir: Path) -> Found:
+    if (root / ".git").is_file():
+        raise Refused(
+            f"{root} shares its repository with another work tree ({git_dir}).",
+            "Use a clone of its own instead.",
+        )
+    _refuse_unwritable(git_dir)
+    config = Config(Git(os.fsencode(git_dir), os.fsencode(root), bare=False))
+    if config.get_bool("core.bare"):
+        raise _bare(root)
+    if worktree := config.get("core.worktree"):
+        raise Refused(
+            f"The repository {root} has its files elsewhere, in {worktree}.", "Use a clone instead."
+        )
+    for name, (what, way_out) in _HALF_DONE.items():
+        if (git_dir / name).exists():
+            raise Refused(f"{root} is in the middle of {what}.", f"Finish it first, or give it up: {way_out}")
+    kind = Kind.ANNEX if config.get("annex.uuid") else Kind.GIT
+    return Found(root, kind, _branch(root, git_dir), config.get("extensions.objectformat") or "sha1", config)
+
+
+def _branch(root: Path, git_dir: Path) -> str:
+    head = os.fsdecode((git_dir / "HEAD").read_bytes()).strip()
+    if not head.startswith("ref: refs/heads/"):
+        raise Refused(f"{root} has no branch checked out.", "Check one out first: git switch BRANCH")
+    branch = head.removeprefix("ref: refs/heads/")
+    if branch.startswith("adjusted/"):
+        raise Refused(
+            f"{root} has the adjusted branch {branch} checked out, which is not supported yet.",
+            "Check out the branch that it was made from first: git switch BRANCH",
+        )
+    return branch
+
+
+def _refuse_strange_git(root: Path, names: list[str]) -> None:
+    if ".git" in names:
+        raise Refused(f"{root}/.git is there but is no repository.", "Mend it, or move it away.")
+    if {"HEAD", "objects", "refs"} <= set(names):
+        raise _bare(root)
+
+
+def _bare(root: Path) -> Refused:
+    return Refused(f"{root} is a bare repository, which holds no files.", "Name a folder with a work tree.")
+
+
+def _refuse_unwritable(place: Path) -> None:
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        raise Refused(f"{place} can't be written: permission denied.", "Change its permissions.")
+
+
+def _refuse_inside_another(root: Path) -> None:
+    for above in root.parents:
+        if is_kept(above):
+            raise Refused(
+                f"{root} is inside {above}, which is kept in step as a whole.",
+                "Choose a place outside of it.",
+            )
+
+
+def refuse_nested(roots: list[Path]) -> None:
+    """Refuses two paths of which one is the other, or inside it."""
+    for number, one in enumerate(roots):
+        for other in roots[number + 1 :]:
+            if one == other:
+                raise Refused(f"{one} is named twice.", "Name two different folders.")
+            inner, outer = (one, other) if other in one.parents else (other, one)
+            if outer in inner.parents:
+                raise Refused(f"{inner} is inside {outer}.", "Keep the two folders apart.")

@@ -1,0 +1,348 @@
+"""One folder kept in step: the five steps put together, and what they tell one another.
+
+Whoever asks how one change goes from step to step finds it here: watch -> commit -> push ==link==> merge ->
+work tree, and transfer for content. Everything below is decided in the steps; this file only joins them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from anyio.abc import ByteStream
+
+from instep import __version__
+from instep.annex.errors import SettingError
+from instep.annex.settings import read_settings
+from instep.core.errors import InstepError
+from instep.core.status import shown
+from instep.core.types import Key, RelPath
+from instep.daemon.board import StatusBoard
+from instep.daemon.peers import Peers
+from instep.daemon.service import ServiceReady
+from instep.daemon.supervise import supervise
+from instep.git.locks import remove_stale_locks
+from instep.remotes.errors import LinkError
+from instep.remotes.frames import OLDEST_PROTOCOL, PROTOCOL, Cancel, Content, Heads, Hello, NoContent, Want
+from instep.remotes.link import Link
+from instep.steps.arrival import Arrival
+from instep.steps.commit import CommitStep
+from instep.steps.committer import Committed, Committer
+from instep.steps.index import IndexStep
+from instep.steps.install import Installer
+from instep.steps.locations import LocationStep
+from instep.steps.mailbox import Mailbox
+from instep.steps.merge import MergeStep
+from instep.steps.merger import Merged, Merger
+from instep.steps.rescue import RescueStep
+from instep.steps.session import Session
+from instep.steps.start import Opened, open_folder
+from instep.steps.transfer import TransferStep
+from instep.steps.watch import WatchStep
+
+REFS_AFTER_S = 0.1
+
+
+async def run_folder(root: Path, board: StatusBoard, ready: ServiceReady) -> None:
+    """Keep a folder in step until cancelled. Raises InstepError if it can't be."""
+    opened = await anyio.to_thread.run_sync(open_folder, root, board)
+    folder = Folder(root, opened, board)
+    try:
+        await folder.run(ready)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(opened.close)
+
+
+class Folder:
+    """The steps of one folder, joined. Implements `service.Service`, `session.Hands` and `peers.Owner`."""
+
+    def __init__(self, root: Path, opened: Opened, board: StatusBoard) -> None:
+        self._root = root
+        self._board = board
+        self._opened = opened
+        self._state = state = opened.state
+        committer = Committer(state)
+        self._commit = CommitStep(state, committer, self._committed, self._moved)
+        self._watch = WatchStep(state, opened.watcher, self._commit.put, self._git_changed)
+        self._merge = MergeStep(
+            state, Merger(state, committer, Installer(state)), self._merged, self._commit.put, self._moved
+        )
+        self._transfer = TransferStep(state, self._landed, self._refresh)
+        self._locations = LocationStep(state, opened.annex_branch, self._moved)
+        self._index = IndexStep(state)
+        self._rescue = RescueStep(state, self._commit.put)
+        self._peers = Peers(self, board)
+        self._settings: Mailbox[None] = Mailbox(lambda: None)
+        self._refs: Mailbox[None] = Mailbox(lambda: None)
+        self._changed = anyio.Event()
+
+    # -- running ------------------------------------------------------------------------------------
+
+    async def run(self, ready: ServiceReady) -> None:
+        """Start everything, look at the whole folder once, and work until cancelled."""
+        state = self._state
+        self._peers.set(state.repo.config.remotes())
+        self._commit.put(self._opened.dirty)
+        self._index.start_from(state.tree, self._opened.index_differs, self._opened.index_late)
+        self._transfer.want(self._opened.missing)
+        self._locations.stored(self._opened.present)
+        self._merge.retry({*state.lag.paths, *self._opened.unpopulated})
+        steps = {
+            "watch": self._watch.run,
+            "commit": self._commit.run,
+            "merge": self._merge.run,
+            "locations": self._locations.run,
+            "index": self._index.run,
+            "rescue": self._rescue.run,
+            "settings": self._follow_settings,
+            "refs": self._follow_refs,
+            "remotes": self._peers.run,
+        }
+        loop = asyncio.get_running_loop()
+        state.tell_coming = lambda: loop.call_soon_threadsafe(self._ring)
+        async with anyio.create_task_group() as tasks:
+            for name, step in steps.items():
+                tasks.start_soon(supervise, name, self._unlocked(step), self._board)
+            self._moved()
+            self._board.started()
+            ready(self)
+            await anyio.sleep_forever()
+
+    def _unlocked(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """The step, begun after the locks of killed gits are gone: it may have failed at one. # I27"""
+
+        async def run() -> None:
+            async with self._state.writer:
+                removed = await anyio.to_thread.run_sync(remove_stale_locks, self._state.repo)
+            for path in removed:
+                self._board.log("lock", f"Removed the lock of a git that was killed: {shown(path)}")
+            await step()
+
+        return run
+
+    async def _follow_refs(self) -> None:
+        """A branch that somebody else moved is followed. Most moves are our own, and seen a moment later to
+        be none; a moment, so that this never stands in the way of what moved it."""
+        state = self._state
+        while True:
+            await self._refs.take()
+            await anyio.sleep(REFS_AFTER_S)
+            branch = state.repo.refs.head_branch()
+            if branch != state.branch or state.repo.refs.read(state.branch_ref) != state.head:
+                self._commit.check_branch()
+            if state.repo.refs.read("refs/heads/git-annex") != self._locations.head:
+                self._locations.look_again()
+
+    async def _follow_settings(self) -> None:
+        """Settings and remotes take effect without a restart. # I22"""
+        state = self._state
+        while True:
+            await self._settings.take()
+            await anyio.to_thread.run_sync(state.repo.config.reload)
+            self._peers.set(state.repo.config.remotes())
+            try:
+                state.settings = await anyio.to_thread.run_sync(
+                    read_settings, state.repo, self._opened.annex_branch
+                )
+            except SettingError as error:
+                self._board.raise_condition("setting-not-understood", error.setting, error.text)
+            else:
+                self._board.clear_condition("setting-not-understood", "annex.largefiles")
+
+    # -- what the steps tell ------------------------------------------------------------------------
+
+    def _committed(self, done: Committed) -> None:
+        if done.commit is not None:
+            text = self._state.repo.objects.commit(done.commit).message or b""
+            self._board.log("commit", shown(text.strip()), commit=done.commit.hex(), files=len(done.changes))
+        self._note_files(done)
+        for fork in done.forks:
+            self._merge.arrived(Arrival(fork, ""))
+        self._merge.retry(done.unchanged_lag)
+        self._content_moved(done)
+        self._index.touch(change.path for change in done.changes)
+        self._moved()
+
+    def _note_files(self, done: Committed) -> None:
+        for path in done.odd:
+            self._board.raise_condition("left-alone-special", shown(path), "special file")
+        for path, reason in done.unreadable.items():
+            self._board.raise_condition("file-unreadable", shown(path), reason)
+        for path in done.still_open:
+            self._board.raise_condition("still-open", shown(path))
+        for path in done.closed:
+            self._board.clear_condition("still-open", shown(path))
+            self._board.clear_condition("file-unreadable", shown(path))
+
+    def _merged(self, done: Merged) -> None:
+        for committed in done.local:
+            self._committed(committed)
+        if done.head is not None:
+            self._board.log("merge", _said(done), commit=done.head.hex(), files=len(done.changes))
+        for conflict in done.conflicts:
+            if not conflict.variants:
+                continue  # an edit met a deletion: nothing to choose from
+            kept = ", ".join(shown(variant) for variant in conflict.variants)
+            self._board.raise_condition("conflict-kept", shown(conflict.path), kept)
+        self._content_moved(done)
+        self._index.touch(change.path for change in done.changes)
+        self._rescue.bell.ring()
+        self._moved()
+
+    def _content_moved(self, done: Committed | Merged) -> None:
+        self._locations.stored(done.stored)
+        self._transfer.have(done.stored)
+        self._transfer.changed(change.path for change in done.changes)
+        self._transfer.want(done.wanted)
+
+    def _landed(self, key: Key, paths: set[RelPath]) -> None:
+        self._locations.stored([key])
+        self._merge.retry(paths)
+
+    def _git_changed(self, what: set[str]) -> None:
+        if "config" in what:
+            self._settings.ring()
+        if "refs" in what:
+            self._refs.ring()
+
+    def _moved(self) -> None:
+        """The branch moved, or a step has nothing more to do: tell the peers and whoever waits."""
+        head = self._state.head
+        self._board.head(head.hex() if head is not None else None)
+        self._ring()
+        self._refresh()
+
+    def _ring(self) -> None:
+        for session in self._peers.sessions.values():
+            session.bell.ring()
+
+    def _refresh(self) -> None:
+        """Say on the board how things stand, and let go whoever waits for that."""
+        self._board.pending("paths to look at", 0 if self._commit.idle else max(1, self._commit.waiting))
+        self._board.pending("heads to merge", 0 if self._merge.idle else 1)
+        self._board.pending("files without their content", self._transfer.missing)
+        self._board.pending("files to put in place", len(self._state.lag))
+        for session in self._peers.sessions.values():
+            outstanding = self._outstanding_of(session)
+            self._board.remote(session.name, reachable=True, in_step=not outstanding, outstanding=outstanding)
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    # -- Owner and Hands ----------------------------------------------------------------------------
+
+    def hello(self) -> Hello:
+        state = self._state
+        return Hello(
+            PROTOCOL,
+            OLDEST_PROTOCOL,
+            f"instep {__version__}",
+            state.uuid,
+            state.repo.format.name,
+            str(self._root),
+        )
+
+    def session(self, link: Link, name: str) -> Session:
+        return Session(self._state, link, name, self)
+
+    async def use(self, session: Session) -> None:
+        ended: LinkError | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._transfer.serve, session)
+            try:
+                await session.run()
+            except LinkError as error:
+                ended = error
+            tasks.cancel_scope.cancel()
+        if ended is not None:
+            raise ended
+
+    def heads(self) -> Heads:
+        return Heads(
+            self._state.branch,
+            self._state.head,
+            self._locations.head,
+            self._commit.idle and self._merge.idle,
+            self._transfer.missing + len(self._state.lag),
+            self._transfer.missing_bytes,
+        )
+
+    def arrived(self, arrival: Arrival) -> None:
+        self._merge.arrived(arrival)
+        self._refresh()
+
+    def annex_arrived(self, arrival: Arrival) -> None:
+        self._locations.arrived(arrival)
+
+    def peer_moved(self, session: Session) -> None:
+        self._transfer.offered(session.name)
+        self._refresh()
+
+    async def content(self, session: Session, frame: Content | NoContent) -> None:
+        await self._transfer.take(session, frame)
+
+    def wanted(self, session: Session, frame: Want | Cancel) -> None:
+        self._transfer.asked(session, frame)
+
+    def offered(self, session: Session, keys: Sequence[Key]) -> None:
+        self._transfer.offered(session.name)
+
+    # -- Service ------------------------------------------------------------------------------------
+
+    async def wait(self, remote: str | None) -> None:
+        if remote is not None and remote not in self._peers.names and remote not in self._peers.sessions:
+            raise InstepError(f"There is no remote {remote}.", "See: instep remote list")
+        self._watch.read()  # events of all that was done before the call are in the queue by now
+        while self.outstanding(remote):
+            await self._changed.wait()
+
+    def outstanding(self, remote: str | None) -> list[str]:
+        found: list[str] = []
+        if not self._commit.idle:
+            found.append("changes are being committed")
+        if not self._merge.idle:
+            found.append("what arrived is being merged")
+        if self._transfer.missing:
+            found.append(f"{self._transfer.missing} files lack their content")
+        found += [f"{shown(path)}: {lag.detail or lag.cause}" for path, lag in self._state.lag.paths.items()]
+        if remote is not None and remote not in self._peers.sessions:
+            found.append(f"{remote} can't be reached")
+        for name, session in self._peers.sessions.items():
+            if remote in (None, name):
+                found += [f"{name}: {text}" for text in self._outstanding_of(session)]
+        return found
+
+    def _outstanding_of(self, session: Session) -> list[str]:
+        """What keeps this peer from being where we are. # I29"""
+        peer = session.peer
+        if peer is None:
+            return ["not heard from yet"]
+        if peer.branch != self._state.branch:
+            return [f"it is on the branch {peer.branch}, this folder on {self._state.branch}"]
+        found: list[str] = []
+        if peer.head != self._state.head or session.unanswered:
+            found.append("the newest changes are on their way")
+        elif not peer.settled:
+            found.append("it is still taking changes in")
+        if peer.missing:
+            found.append(f"it lacks the content of {peer.missing} files")
+        return found
+
+    async def add_remote(self, name: str, url: str) -> None:
+        await anyio.to_thread.run_sync(self._state.repo.config.reload)
+        self._peers.set(self._state.repo.config.remotes() | {name: url})
+
+    async def remove_remote(self, name: str) -> None:
+        await anyio.to_thread.run_sync(self._state.repo.config.reload)
+        remotes = self._state.repo.config.remotes()
+        remotes.pop(name, None)
+        self._peers.set(remotes)
+
+    async def accept_link(self, stream: ByteStream) -> None:
+        await self._peers.accept(stream)
+
+
+def _said(done: Merged) -> str:
+    count = len(done.changes)
+    return f"Took in {count} {'file' if count == 1 else 'files'}"

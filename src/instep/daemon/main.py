@@ -1,0 +1,139 @@
+"""One folder's process from start to end: lock, logbook, board, socket, and the folder's own work.
+
+It ends on SIGTERM, SIGINT, SIGHUP or the `stop` request by cancelling the work; cleanup has ten seconds and
+is then cut off, for nothing on disk depends on it (I27).
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskGroup
+
+from instep.core.errors import InstepError
+from instep.core.status import shown
+from instep.daemon.board import StatusBoard
+from instep.daemon.lock import FolderLock
+from instep.daemon.logbook import Logbook
+from instep.daemon.places import NoFolderHere, git_dir_of, log_file, remember
+from instep.daemon.server import Server, listen
+from instep.daemon.service import RunFolder, Service
+from instep.daemon.supervise import error_sentence, supervise
+from instep.remotes.socket_path import socket_path
+
+CLEANUP_LIMIT_S = 10.0
+SWITCH_INTERVAL_S = 0.0005
+"""How long a worker thread may keep the event loop waiting for the interpreter: a change's way leads through
+both, and Python's usual 5 ms would be felt at each turn."""
+
+Tell = Callable[[dict[str, object]], None]
+"""Takes `{"pid": int}` once the folder answers, or `{"error": {"text", "fix", "exit"}}`; called once."""
+
+
+def run_process(root: Path, tell: Tell, *, run_folder: RunFolder, echo: bool = False) -> int:
+    """Keep the folder in step until told to stop; returns the exit status. `echo`: log to standard error."""
+    told = _Once(tell)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        os.chdir("/")
+        git_dir = git_dir_of(root)
+        if git_dir is None:
+            raise NoFolderHere(root)
+        lock = FolderLock(root, git_dir)
+    except (InstepError, OSError) as error:
+        told(_error(error))
+        return 2
+    try:
+        remember(root)
+        socket = socket_path(root)
+        logbook = Logbook(log_file(root), echo=echo)
+        try:
+            process = _Process(root, logbook, run_folder, told)
+            anyio.run(process.run, socket)
+            return process.exit_code
+        finally:
+            socket.unlink(missing_ok=True)
+            logbook.close()
+    except (InstepError, OSError) as error:
+        told(_error(error))
+        return 2
+    finally:
+        lock.release()
+
+
+class _Once:
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self.done = False
+
+    def __call__(self, message: dict[str, object]) -> None:
+        if not self.done:
+            self.done = True
+            self._tell(message)
+
+
+class _Process:
+    """What runs in the event loop."""
+
+    def __init__(self, root: Path, logbook: Logbook, run_folder: RunFolder, told: _Once) -> None:
+        self.exit_code = 0
+        self._root = root
+        self._run_folder = run_folder
+        self._told = told
+        self._tasks: TaskGroup | None = None
+        self._board = StatusBoard(shown(os.fsencode(root)), logbook)
+        self._server = Server(self._board, self._stop)
+
+    async def run(self, socket: Path) -> None:
+        async with await listen(socket) as listener, anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            tasks.start_soon(self._stop_on_signal)
+            tasks.start_soon(self._server.serve, listener)
+            self._board.log("start", "Started", pid=os.getpid())
+            await supervise("The folder's work", self._work, self._board)
+            tasks.cancel_scope.cancel()
+        self._board.log("stop", "Stopped")
+
+    async def _work(self) -> None:
+        try:
+            await self._run_folder(self._root, self._board, self._ready)
+        except Exception as error:
+            self._server.use(None)
+            if self._told.done:
+                raise  # supervision says so and starts it again
+            self._told(_error(error))
+            self._board.log("stop", f"The folder can't be kept in step: {error_sentence(error)}")
+            self.exit_code = 2
+
+    def _ready(self, service: Service) -> None:
+        self._server.use(service)
+        self._board.started()
+        self._told({"pid": os.getpid()})
+
+    async def _stop_on_signal(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for _ in signals:
+                self._stop()
+
+    def _stop(self) -> None:
+        if self._tasks is not None:
+            _cut_off_later()
+            self._tasks.cancel_scope.cancel()
+
+
+def _cut_off_later() -> None:
+    timer = threading.Timer(CLEANUP_LIMIT_S, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+
+
+def _error(error: Exception) -> dict[str, object]:
+    if isinstance(error, InstepError):
+        return {"error": {"text": error.text, "fix": error.fix, "exit": error.exit_code}}
+    if not isinstance(error, OSError):
+        sys.excepthook(type(error), error, error.__traceback__)
+    return {"error": {"text": f"It can't be started: {error_sentence(error)}", "fix": "", "exit": 2}}

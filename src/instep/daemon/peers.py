@@ -1,0 +1,204 @@
+"""The remotes of one folder: who they are, whether they can be reached, and the one link that each has.
+
+Each remote has its own task, so none waits for another (I25). Both sides may dial; of two links between the
+same two repositories both sides keep the same one. A remote that can't be reached is tried again with
+growing pauses, and at once when it calls.
+"""
+
+import os
+import random
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import anyio
+from anyio.abc import ByteStream, TaskGroup
+
+from instep.core.retry import Backoff
+from instep.daemon.board import StatusBoard
+from instep.daemon.supervise import error_sentence
+from instep.remotes.dial import LocalPath, connect_local, parse_remote
+from instep.remotes.errors import LinkError, NotRunning, PeerGone
+from instep.remotes.frames import Hello
+from instep.remotes.hello import is_kept
+from instep.remotes.link import Link, open_link
+from instep.steps.session import Session
+
+MakeSession = Callable[[Link, str], Session]
+
+
+class Owner(Protocol):
+    """Whoever uses the sessions: the folder."""
+
+    def hello(self) -> Hello: ...
+    def session(self, link: Link, name: str) -> Session: ...
+    async def use(self, session: Session) -> None: ...
+
+
+@dataclass
+class Remote:
+    """One configured remote."""
+
+    name: str
+    url: str
+    wake: anyio.Event = field(default_factory=anyio.Event)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    uuid: str | None = None
+
+
+@dataclass
+class _Held:
+    """A link in use; `ended` once nothing uses it any more."""
+
+    link: Link
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+
+class Peers:
+    """All remotes and all links of a folder. Used from the event loop only."""
+
+    def __init__(self, owner: Owner, board: StatusBoard) -> None:
+        self._owner = owner
+        self._board = board
+        self._tasks: TaskGroup | None = None
+        self._remotes: dict[str, Remote] = {}
+        self._links: dict[str, _Held] = {}
+        self.sessions: dict[str, Session] = {}
+        """Live sessions, by the remote's name."""
+
+    @property
+    def names(self) -> list[str]:
+        """The configured remotes."""
+        return sorted(self._remotes)
+
+    async def run(self) -> None:
+        """Keep all remotes connected, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            for remote in self._remotes.values():
+                tasks.start_soon(self._keep, remote)
+            await anyio.sleep_forever()
+
+    def set(self, remotes: dict[str, str]) -> None:
+        """These are the configured remotes now, by name."""
+        for name in [name for name in self._remotes if name not in remotes]:
+            self._remotes.pop(name).scope.cancel()
+            self._board.remote_gone(name)
+        for name, url in remotes.items():
+            if name in self._remotes and self._remotes[name].url == url:
+                continue
+            if name in self._remotes:
+                self._remotes[name].scope.cancel()
+            remote = self._remotes[name] = Remote(name, url)
+            self._board.remote(name, url=url)
+            if self._tasks is not None:
+                self._tasks.start_soon(self._keep, remote)
+
+    async def accept(self, stream: ByteStream) -> None:
+        """Serve a link that another folder's process opened."""
+        try:
+            async with open_link(stream, self._owner.hello(), dialled=False) as link:
+                await self._use(link, self._name_of(link))
+        except LinkError as error:
+            self._board.log("link", f"A link ended: {error}")
+        except Exception as error:  # I25: what goes wrong over one link ends that link
+            self._broken("a link", error)
+
+    async def _keep(self, remote: Remote) -> None:
+        with remote.scope:
+            backoff, attempt = Backoff(), 0
+            while True:
+                remote.wake = anyio.Event()
+                if remote.name not in self.sessions:
+                    attempt = 0 if await self._dial(remote) else attempt + 1
+                pause_s = backoff.delay_s(attempt, random.random())
+                with anyio.move_on_after(pause_s):
+                    await remote.wake.wait()
+
+    async def _dial(self, remote: Remote) -> bool:
+        """Hold a link until it ends. False if there was none."""
+        linked = False
+        try:
+            address = parse_remote(remote.url)
+            if not isinstance(address, LocalPath):
+                self._unreachable(remote.name, "remotes over the network come in a later version")
+                return False
+            stream = await connect_local(address.path)
+            async with stream, open_link(stream, self._owner.hello(), dialled=True) as link:
+                linked = True
+                remote.uuid = link.peer.uuid
+                await self._use(link, remote.name)
+        except NotRunning:
+            self._unreachable(remote.name, "no instep runs there")
+        except PeerGone as error:
+            self._unreachable(remote.name, str(error))
+        except LinkError as error:
+            self._unreachable(remote.name, str(error))
+            self._board.raise_condition("remote-refused", remote.name, str(error))
+        except OSError as error:
+            self._unreachable(remote.name, error.strerror or str(error))
+        except Exception as error:  # I25
+            self._unreachable(remote.name, self._broken(remote.name, error))
+        else:
+            self._board.clear_condition("remote-refused", remote.name)
+        return linked
+
+    def _broken(self, what: str, error: Exception) -> str:
+        """The sentence for an error that nobody foresaw; its traceback is in the process's output."""
+        traceback.print_exception(error, file=sys.stderr)
+        sentence = error_sentence(error)
+        self._board.log("link", f"Working with {what} failed: {sentence}")
+        return sentence
+
+    def _unreachable(self, name: str, reason: str) -> None:
+        if name not in self._remotes:
+            self._board.remote_gone(name)  # removed, or somebody who called us and is none of our remotes
+        elif name not in self.sessions:
+            self._board.remote(name, reachable=False, in_step=False, outstanding=[], reason=reason)
+
+    async def _use(self, link: Link, name: str) -> None:
+        """Work over a link, if it is the one that both sides keep."""
+        uuid, ours = link.peer.uuid, self._owner.hello().uuid
+        while (other := self._links.get(uuid)) is not None:
+            if other.link.dialled != link.dialled and not is_kept(ours, uuid, dialled=link.dialled):
+                await link.aclose("there is a link already")
+                return
+            other.scope.cancel()
+            await other.ended.wait()
+        held = self._links[uuid] = _Held(link)
+        try:
+            with held.scope:
+                await self._hold(held, name)
+        finally:
+            del self._links[uuid]
+            held.ended.set()
+            if name in self._remotes:
+                self._remotes[name].wake.set()
+
+    async def _hold(self, held: _Held, name: str) -> None:
+        link = held.link
+        session = self.sessions[name] = self._owner.session(link, name)
+        self._board.remote(name, uuid=link.peer.uuid, reachable=True, reason="")
+        self._board.clear_condition("remote-refused", name)
+        try:
+            await self._owner.use(session)
+        finally:
+            del self.sessions[name]
+            if not held.scope.cancel_called:  # by the link that takes its place
+                self._unreachable(name, link.farewell or "the link ended")
+
+    def _name_of(self, link: Link) -> str:
+        """What we call whoever dialled us."""
+        peer = link.peer
+        for remote in self._remotes.values():
+            if remote.uuid == peer.uuid or _same_place(remote.url, peer.name):
+                remote.uuid = peer.uuid
+                return remote.name
+        return f"{os.path.basename(peer.name) or 'peer'}-{peer.uuid[:8]}"
+
+
+def _same_place(url: str, path: str) -> bool:
+    return bool(path) and os.path.realpath(url) == os.path.realpath(path)

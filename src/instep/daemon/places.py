@@ -1,0 +1,89 @@
+"""Where a folder's things are: its repository, its lock, its log; and which folders there are.
+
+Synchronous and light: the command line starts here. Nothing below starts a process.
+"""
+
+import os
+from pathlib import Path
+
+from instep.core.errors import InstepError
+from instep.remotes.socket_path import state_dir, state_dirs
+
+
+class NoFolderHere(InstepError):
+    """The current directory is in no folder."""
+
+    def __init__(self, start: Path) -> None:
+        super().__init__(
+            f"{start} is in no folder that could be kept in step.", "Name one, or make one: instep up DIR"
+        )
+
+
+def resolve(text: str | os.PathLike[str]) -> Path:
+    """The real, absolute path of what a person wrote; it need not exist."""
+    return Path(os.path.realpath(os.path.expanduser(text)))
+
+
+def folder_of(start: Path) -> Path:
+    """The folder that a directory is in: the nearest one upwards that is the top of a repository."""
+    real = resolve(start)
+    for place in (real, *real.parents):
+        if git_dir_of(place) is not None:
+            return place
+    raise NoFolderHere(start)
+
+
+def git_dir_of(root: Path) -> Path | None:
+    """The repository of a work tree's top directory, or None if it is none (a bare repository is none)."""
+    dot_git = root / ".git"
+    if (dot_git / "HEAD").is_file():
+        return Path(os.path.realpath(dot_git))
+    if not dot_git.is_file():
+        return None
+    text = dot_git.read_bytes()[:8192]
+    if not text.startswith(b"gitdir: "):
+        return None
+    target = root / os.fsdecode(text.removeprefix(b"gitdir: ").rstrip(b"\n"))
+    return Path(os.path.realpath(target)) if (target / "HEAD").is_file() else None
+
+
+def lock_file(git_dir: Path) -> Path:
+    """The lock that only one process per repository can hold; it lies inside the repository, so that one
+    folder reached by two names has one."""
+    return git_dir / "instep" / "lock"
+
+
+def is_kept(root: Path) -> bool:
+    """Whether instep has ever kept this folder in step."""
+    git_dir = git_dir_of(root)
+    return git_dir is not None and lock_file(git_dir).exists()
+
+
+def output_file(root: Path) -> Path:
+    """What the background process and the programs that it starts write to their standard error."""
+    return state_dir(root) / "output.txt"
+
+
+def log_file(root: Path) -> Path:
+    """What `instep log` shows."""
+    return state_dir(root) / "log.jsonl"
+
+
+def remember(root: Path) -> None:
+    """Write down that there is such a folder, for `known_folders`."""
+    note = state_dir(root) / "folder"
+    content = os.fsencode(root)
+    if not note.exists() or note.read_bytes() != content:
+        note.write_bytes(content)
+
+
+def known_folders() -> list[Path]:
+    """All folders of this user that were ever kept in step and are still there."""
+    found: list[Path] = []
+    for state in state_dirs():
+        note = state / "folder"
+        if note.is_file():
+            root = Path(os.fsdecode(note.read_bytes()))
+            if is_kept(root):
+                found.append(root)
+    return sorted(found)

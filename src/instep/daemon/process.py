@@ -1,0 +1,149 @@
+"""Starting and stopping a folder's background process.
+
+The process has a session of its own, `/` as its directory, nothing on standard input, and a file in the
+state directory for its output. It tells through a pipe when the folder answers, or in one sentence why it
+can't; so `up` returns when things work, and never in hope.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from instep.core.errors import InstepError
+from instep.daemon.client import NoAnswer, NotRunning, ask
+from instep.daemon.lock import holder
+from instep.daemon.places import git_dir_of, output_file
+
+BACKGROUND: tuple[str, ...] = (sys.executable, "-m", "instep", "background")
+"""The command of a background process; the folder and `--ready-fd N` follow."""
+
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 15.0
+_END_WITHIN_S = 5.0
+_MAX_OUTPUT_BYTES = 1024 * 1024
+
+
+class StartFailed(InstepError):
+    """The background process ended, or is stuck, before the folder answered."""
+
+
+class StopFailed(InstepError):
+    """The background process did not end."""
+
+
+class Starting:
+    """A background process that was started and has not said yet that it is ready."""
+
+    def __init__(self, root: Path, command: Sequence[str] = BACKGROUND) -> None:
+        self._root = root
+        self._output = output_file(root)
+        ready, tell = os.pipe()
+        try:
+            with open(self._output, "ab") as output:
+                if output.tell() > _MAX_OUTPUT_BYTES:
+                    output.truncate(0)
+                self._offset = output.tell()
+                self._process = subprocess.Popen(
+                    [*command, os.fspath(root), "--ready-fd", str(tell)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd="/",
+                    start_new_session=True,
+                    pass_fds=(tell,),
+                )
+        except BaseException:
+            os.close(ready)
+            raise
+        finally:
+            os.close(tell)
+        self._ready = ready
+
+    def wait(self, within_s: float = READY_WITHIN_S) -> int:
+        """Return the process's id once the folder answers. Raises StartFailed with its own sentence."""
+        try:
+            message = _read_message(self._ready, time.monotonic() + within_s)
+        finally:
+            os.close(self._ready)
+        if message is None:
+            raise StartFailed(
+                f"The process of {self._root} (number {self._process.pid}) is still starting.",
+                "See how it gets on: instep status",
+            )
+        if "pid" in message:
+            self._process.returncode = 0  # it lives on without us: no complaint that we did not wait for it
+            return message["pid"]
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_WITHIN_S)
+        if "error" in message:
+            error = message["error"]
+            raise StartFailed(error["text"], error["fix"], exit_code=error["exit"])
+        raise StartFailed(
+            f"The background process of {self._root} ended at once: {self._last_words()}",
+            f"Its whole output is in {self._output}",
+        )
+
+    def _last_words(self) -> str:
+        with open(self._output, "rb") as output:
+            output.seek(self._offset)
+            lines = output.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+def _read_message(fd: int, deadline: float) -> dict[str, Any] | None:
+    """One JSON line from a pipe; {} if it ends without one, None if time is up."""
+    data = b""
+    while not data.endswith(b"\n"):
+        readable, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            return None
+        piece = os.read(fd, 4096)
+        if not piece:
+            return {}
+        data += piece
+    return json.loads(data)
+
+
+def tell_ready(fd: int, message: dict[str, object]) -> None:
+    """The other end of that pipe: say it and close. Nobody may be listening any more."""
+    with suppress(OSError):
+        os.write(fd, json.dumps(message).encode() + b"\n")
+    with suppress(OSError):
+        os.close(fd)
+
+
+def stop(root: Path, within_s: float = STOP_WITHIN_S) -> bool:
+    """End the folder's process cleanly and return when it is gone; False if there was none.
+
+    It is asked over the socket; one that does not answer there gets SIGTERM. Raises StopFailed.
+    """
+    git_dir = git_dir_of(root)
+    pid = holder(git_dir) if git_dir is not None else None
+    if pid is None:
+        return False
+    try:
+        gone = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        try:
+            ask(root, "stop", answer_within_s=5.0)
+        except (NotRunning, NoAnswer):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        ended, _, _ = select.select([gone], [], [], within_s)
+    finally:
+        os.close(gone)
+    if not ended:
+        raise StopFailed(
+            f"Process {pid} of {root} does not end.", f"End it by force, nothing is lost: kill -9 {pid}"
+        )
+    return True

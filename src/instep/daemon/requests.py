@@ -1,0 +1,56 @@
+"""What can be asked on the local socket: one JSON object in one line, told apart by its "method".
+
+The answer is one line, `{"result": …}` or `{"error": {"text", "fix", "exit"}}`; a `watch` is answered by a
+line `{"n": 1, "snapshot": …}` and then lines `{"n": N, "delta": …}`, where a delta holds the fields of the
+status that changed. One request per connection; the asker's closing the connection ends the request.
+"""
+
+import msgspec
+
+MAX_REQUEST_BYTES = 64 * 1024
+
+
+class _Asked(msgspec.Struct, frozen=True, tag_field="method", forbid_unknown_fields=True):
+    pass
+
+
+class AskStatus(_Asked, frozen=True, tag="status"):
+    """The status, once."""
+
+
+class AskWatch(_Asked, frozen=True, tag="watch"):
+    """The status, and then every change of it."""
+
+
+class AskWait(_Asked, frozen=True, tag="wait"):
+    """Answered when in step, or after `timeout` seconds: `{"done": bool, "outstanding": [text]}`."""
+
+    timeout: float | None = None
+    remote: str | None = None
+
+
+class AskAddRemote(_Asked, frozen=True, tag="remote-add"):
+    """A remote was written into git's configuration."""
+
+    name: str
+    url: str
+
+
+class AskRemoveRemote(_Asked, frozen=True, tag="remote-remove"):
+    """A remote was taken out of git's configuration."""
+
+    name: str
+
+
+class AskStop(_Asked, frozen=True, tag="stop"):
+    """End the process cleanly: answered `{"pid": int}`; the connection closes when the process is gone."""
+
+
+Request = AskStatus | AskWatch | AskWait | AskAddRemote | AskRemoveRemote | AskStop
+
+_decoder = msgspec.json.Decoder(Request)
+
+
+def decode_request(line: bytes) -> Request:
+    """The request in one line; raises `msgspec.DecodeError` (a ValidationError is one)."""
+    return _decoder.decode(line)

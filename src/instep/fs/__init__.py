@@ -1,0 +1,1 @@
+"""The kernel: inotify, leases, renames that lose nothing, durable writes."""

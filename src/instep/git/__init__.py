@@ -1,0 +1,1 @@
+"""git plumbing: objects, refs, index, packs, history, ignore rules."""

@@ -1,0 +1,157 @@
+"""Questions about the graph of commits, answered natively over short distances and by git over long ones.
+
+The walks paint commits from both sides, youngest first, until every commit that is left to look at has the
+colours that make it uninteresting. Dates only decide the order: a clock at 1970 or ten years ahead makes a
+walk longer, never wrong (I20), because a colour that arrives late is handed on again.
+"""
+
+import contextlib
+import heapq
+from collections.abc import Sequence
+from itertools import count
+
+from instep.core.types import Oid
+from instep.git.errors import GitError, MissingObject, sentence
+from instep.git.objects import ObjectStore
+from instep.git.repository import Repository
+
+FAR = 200
+"""Commits that a native walk reads before it asks git, which has commit graphs and compiled code."""
+
+_LEFT, _RIGHT, _STALE = 1, 2, 4
+_BOTH = _LEFT | _RIGHT
+
+
+class _TooFar(Exception):
+    """The walk has read as many commits as it may."""
+
+
+def is_ancestor(repo: Repository, old: Oid, new: Oid) -> bool:
+    """Whether `new` holds all that `old` holds (also if they are the same). Raises MissingObject."""
+    if old == new:
+        return True
+    repo.objects.commit(old)
+    try:
+        return _Painting(repo.objects, FAR).reaches(new, old)
+    except _TooFar:
+        return _ask(repo, "--is-ancestor", old, new) is not None
+
+
+def merge_bases(repo: Repository, one: Oid, other: Oid) -> list[Oid]:
+    """The best common ancestors, sorted by id; none if the two never met. Raises MissingObject."""
+    if one == other:
+        return [one]
+    with contextlib.suppress(_TooFar):
+        found = _Painting(repo.objects, FAR).common([one], [other])
+        if len(found) < 2:
+            return found
+    lines = _ask(repo, "--all", one, other) or b""
+    return sorted(Oid(bytes.fromhex(line.decode())) for line in lines.split())
+
+
+def commits_between(repo: Repository, have: Oid | None, want: Oid, limit: int) -> list[Oid] | None:
+    """The commits that `want` holds and `have` does not, parents before children.
+
+    None if these are more than `limit`, if it takes too long to tell, or if one of them is not here. `have`
+    need not be an ancestor of `want`.
+    """
+    painting = _Painting(repo.objects, limit + FAR)
+    try:
+        painting.common([want], [have] if have else [])
+    except (_TooFar, MissingObject):
+        return None
+    found = painting.only_left()
+    return None if len(found) > limit else found
+
+
+def _ask(repo: Repository, option: str, one: Oid, other: Oid) -> bytes | None:
+    """What `git merge-base` prints; None where it says no."""
+    done = repo.git.result("merge-base", option, one.hex(), other.hex())
+    if done.returncode > 1:
+        raise GitError(sentence(done.stderr, "git merge-base failed"), status=done.returncode)
+    return done.stdout if done.returncode == 0 else None
+
+
+class _Painting:
+    """One walk: colours of the commits that were met, and those that are still to be looked at."""
+
+    def __init__(self, objects: ObjectStore, most: int) -> None:
+        self._objects = objects
+        self._left_to_read = most
+        self._colours: dict[Oid, int] = {}
+        self._queue: list[tuple[int, int, Oid]] = []
+        self._queued: set[Oid] = set()
+        self._interesting = 0
+        self._serial = count()
+
+    def reaches(self, start: Oid, target: Oid) -> bool:
+        """Whether `target` is among the ancestors of `start`."""
+        self._add(start, _LEFT)
+        while self._queue:
+            oid = self._take()
+            if oid == target:
+                return True
+            for parent in self._parents(oid):
+                self._add(parent, _LEFT)
+        return False
+
+    def common(self, left: Sequence[Oid], right: Sequence[Oid]) -> list[Oid]:
+        """Common ancestors: all best ones, and if there are several perhaps some that others of them hold."""
+        for oid in left:
+            self._add(oid, _LEFT)
+        for oid in right:
+            self._add(oid, _RIGHT)
+        found: list[Oid] = []
+        while self._interesting:
+            oid = self._take()
+            colours = self._colours[oid]
+            if colours & (_BOTH | _STALE) == _BOTH:
+                found.append(oid)
+                colours |= _STALE
+            for parent in self._parents(oid):
+                self._add(parent, colours)
+        return sorted(oid for oid in found if not self._colours[oid] & _STALE)
+
+    def only_left(self) -> list[Oid]:
+        """After `common`: what the left side alone holds, parents before children."""
+        mine = {oid for oid, colours in self._colours.items() if colours == _LEFT}
+        ordered: dict[Oid, None] = {}
+        stack = [(oid, False) for oid in mine]
+        while stack:
+            oid, parents_done = stack.pop()
+            if oid in ordered:
+                continue
+            if parents_done:
+                ordered[oid] = None
+                continue
+            stack.append((oid, True))
+            parents = self._objects.commit(oid).parents
+            stack += [(parent, False) for parent in parents if parent in mine and parent not in ordered]
+        return list(ordered)
+
+    def _parents(self, oid: Oid) -> tuple[Oid, ...]:
+        return self._objects.commit(oid).parents
+
+    def _add(self, oid: Oid, colours: int) -> None:
+        """Gives a commit more colours and puts it (back) into the queue if that is news."""
+        old = self._colours.get(oid, 0)
+        new = old | colours
+        if new == old:
+            return
+        self._colours[oid] = new
+        if oid in self._queued:
+            self._interesting += (new & _STALE == 0) - (old & _STALE == 0)
+            return
+        self._left_to_read -= 1
+        if self._left_to_read < 0:
+            raise _TooFar
+        when = self._objects.commit(oid).committer.when
+        heapq.heappush(self._queue, (-when, next(self._serial), oid))
+        self._queued.add(oid)
+        self._interesting += new & _STALE == 0
+
+    def _take(self) -> Oid:
+        oid = heapq.heappop(self._queue)[2]
+        self._queued.discard(oid)
+        self._interesting -= self._colours[oid] & _STALE == 0
+        return oid

@@ -1,0 +1,79 @@
+"""Lock files that a killed git left behind (I27).
+
+git locks a file by making `FILE.lock` and removes it when it is done; one that was killed removes nothing,
+and every later git refuses to go on. A lock is stale when no git process works on the repository. Which one
+does is read from /proc: the working directory, or the repository's path among its words. Our own lasting git
+processes are between two transactions whenever this is asked (the caller is the one writer), so they don't
+count.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+from instep.git.repository import Repository
+
+MIN_AGE_S = 1.0
+"""A younger lock is let be: its owner may be a process that has just begun or ended."""
+
+_TOP_LEVEL = (b"HEAD.lock", b"index.lock", b"packed-refs.lock", b"config.lock")
+
+
+def remove_stale_locks(repo: Repository) -> list[bytes]:
+    """Remove the locks that nobody holds; gives their paths. Nothing is removed while any git works there."""
+    locks = [path for path in _locks(repo) if _age_s(path) >= MIN_AGE_S]
+    if not locks or git_at_work(repo):
+        return []
+    removed: list[bytes] = []
+    for path in locks:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+            removed.append(path)
+    return removed
+
+
+def git_at_work(repo: Repository) -> bool:
+    """Whether a git process that is not a child of ours works on this repository.
+
+    A process that can't be looked into (another user's) counts as one that does.
+    """
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and _is_foreign_git(int(name)) and _concerns(int(name), repo):
+            return True
+    return False
+
+
+def _locks(repo: Repository) -> Iterator[bytes]:
+    for directory in {repo.git_dir, repo.common_dir}:
+        yield from (path for name in _TOP_LEVEL if os.path.lexists(path := directory + b"/" + name))
+    for directory, _, files in os.walk(repo.common_dir + b"/refs"):
+        yield from (directory + b"/" + name for name in files if name.endswith(b".lock"))
+
+
+def _age_s(path: bytes) -> float:
+    try:
+        return time.time() - os.lstat(path).st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _is_foreign_git(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            before, _, after = file.read().rpartition(b")")
+    except OSError:
+        return False
+    return before.partition(b"(")[2].startswith(b"git") and int(after.split()[1]) != os.getpid()
+
+
+def _concerns(pid: int, repo: Repository) -> bool:
+    try:
+        where = os.readlink(b"/proc/%d/cwd" % pid)
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return where == repo.root or where.startswith(repo.root + b"/") or repo.root in words

@@ -1,0 +1,103 @@
+"""One git repository, opened once: where it is, what it hashes with, and its config, objects and refs."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from instep.core.types import ObjectFormat
+from instep.git.config import Config
+from instep.git.errors import GitError, NotARepository, sentence
+from instep.git.index_format import Memory
+from instep.git.objects import ObjectStore
+from instep.git.process import Argument, Git, git_environment, run_at
+from instep.git.refs import Refs
+from instep.git.sharing import Sharing
+
+__all__ = ["GitError", "NotARepository", "Repository", "git_environment"]
+
+
+class Repository:
+    """A repository with or without a work tree. Safe to use from several threads.
+
+    `root`: the work tree's top, symlinks resolved (of a bare repository: the repository itself).
+    `git_dir`: this work tree's own git directory; `common_dir`: where objects and refs are, which differs
+    only in a work tree made by `git worktree`. `private`: instep's own directory, mode 0700; `staging`: for
+    `Batch`, in it.
+    """
+
+    def __init__(
+        self, root: bytes, git_dir: bytes, common_dir: bytes, fmt: ObjectFormat, *, bare: bool
+    ) -> None:
+        self.root = root
+        self.git_dir = git_dir
+        self.common_dir = common_dir
+        self.format = fmt
+        self.bare = bare
+        self.private = git_dir + b"/instep"
+        _make_private(self.private)
+        self.git = Git(git_dir, root, bare=bare)
+        self.config = Config(self.git)
+        self.sharing = Sharing.of(self.config)
+        self.staging = self.private + b"/staging"
+        self.objects = ObjectStore(self.git, common_dir + b"/objects", self.staging, fmt, self.sharing)
+        self.refs = Refs(self.git, common_dir, fmt)
+        self.index_memory: Memory | None = None
+
+    @classmethod
+    def open(cls, folder: str | bytes | Path) -> "Repository":
+        """Opens the repository whose top is this folder. Raises NotARepository, with git's reason."""
+        top = os.path.realpath(os.fsencode(folder))
+        facts = _ask(top, "--is-bare-repository", "--show-object-format").decode().split()
+        bare = facts[0] == "true"
+        git_dir = os.path.realpath(_ask(top, "--absolute-git-dir"))
+        common_dir = os.path.realpath(os.path.join(top, _ask(top, "--git-common-dir")))
+        root = git_dir if bare else os.path.realpath(_ask(top, "--show-toplevel"))
+        if root != top:
+            shown = os.fsdecode(top)
+            raise NotARepository(
+                f"{shown} lies inside the repository {os.fsdecode(root)}, it is not one itself."
+            )
+        return cls(root, git_dir, common_dir, ObjectFormat(facts[1]), bare=bare)
+
+    def run(
+        self,
+        *args: Argument,
+        input: bytes = b"",
+        check: bool = True,
+        config: Sequence[str] = (),
+    ) -> bytes:
+        """Runs a git command to its end, with hooks, filters and prompts off; gives its standard output.
+
+        `config`: more settings for this command, `name=value`. Raises GitError with git's own sentence.
+        """
+        return self.git.run(*args, input=input, check=check, config=config)
+
+    def idle(self) -> None:
+        """Ends the lasting git processes; whatever needs one starts it again."""
+        self.objects.idle()
+        self.refs.idle()
+
+    def close(self) -> None:
+        """As `idle`: a repository holds nothing else open."""
+        self.idle()
+
+
+def _ask(folder: bytes, *questions: str) -> bytes:
+    """An answer of `git rev-parse`, found as git finds repositories, its check of the owner included."""
+    try:
+        done = run_at(folder, "rev-parse", *questions)
+    except NotADirectoryError:
+        raise NotARepository(f"{os.fsdecode(folder)} is not a folder.") from None
+    except FileNotFoundError:
+        raise NotARepository(f"{os.fsdecode(folder)} does not exist.") from None
+    if done.returncode != 0:
+        text = sentence(done.stderr, f"git rev-parse ended with status {done.returncode}")
+        raise NotARepository(text, status=done.returncode)
+    return done.stdout.removesuffix(b"\n")
+
+
+def _make_private(directory: bytes) -> None:
+    try:
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        os.chmod(directory, 0o700)

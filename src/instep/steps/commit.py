@@ -1,0 +1,130 @@
+"""The second step: what changed becomes a commit.
+
+The mailbox holds the paths to look at. The step takes all of them, has them looked at and committed in
+turns, and tells the next steps what came of it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import TaskGroup
+
+from instep.core.types import RelPath
+from instep.git.refs import RefMoved
+from instep.steps.committer import Committed, Committer
+from instep.steps.mailbox import Mailbox
+from instep.steps.state import FolderState
+
+AGAIN_S = 0.25
+"""A file that changed while it was read is looked at again after this time."""
+
+
+@dataclass
+class Dirty:
+    """What waits to be looked at: paths, and directories whose whole subtree is in question."""
+
+    paths: set[RelPath] = field(default_factory=set[RelPath])
+    scans: set[RelPath] = field(default_factory=set[RelPath])
+
+
+class CommitStep:
+    """The task around the committer: takes what waits, commits it in turns, tells the next steps."""
+
+    def __init__(
+        self,
+        state: FolderState,
+        committer: Committer,
+        tell: Callable[[Committed], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._state = state
+        self._committer = committer
+        self._tell = tell
+        self._changed = changed
+        self.mailbox: Mailbox[Dirty] = Mailbox(Dirty)
+        self.busy = False
+        """Whether something was taken that is not committed yet."""
+        self.still_open: set[RelPath] = set()
+        self._queue: deque[RelPath] = deque()
+        self._branch_moved = False
+        self._unread: set[RelPath] = set()
+        self._later = 0
+
+    def put(self, paths: Iterable[RelPath] = (), scans: Iterable[RelPath] = ()) -> None:
+        """Have these looked at."""
+        self.mailbox.content.paths.update(paths)
+        self.mailbox.content.scans.update(scans)
+        if self.mailbox.content.paths or self.mailbox.content.scans:
+            self.mailbox.ring()
+
+    def check_branch(self) -> None:
+        """Somebody else may have moved the branch."""
+        self._branch_moved = True
+        self.mailbox.ring()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be committed. A file that some program has open does not count."""
+        return not self.busy and not self.mailbox.waiting and not self._later
+
+    @property
+    def waiting(self) -> int:
+        """How many paths and directories are known to be looked at."""
+        box = self.mailbox.content
+        return len(self._queue) + len(box.paths) + len(box.scans)
+
+    async def run(self) -> None:
+        """Work until cancelled. After a failure the next run goes on with what was left."""
+        async with anyio.create_task_group() as again:
+            while True:
+                if not self._queue:
+                    self.busy = False
+                    self._state.board.activity("commit", None)
+                    self._changed()
+                    await self._take()
+                await self._turn(again)
+
+    async def _take(self) -> None:
+        dirty = await self.mailbox.take()
+        self.busy = True
+        try:
+            if self._branch_moved:
+                dirty.paths |= await self._state.work(self._committer.follow_branch)
+                self._branch_moved = False
+            self._queue = deque(sorted(dirty.paths))
+            if dirty.scans:
+                self._queue.extend(await self._state.work(lambda: self._committer.expand(dirty.scans)))
+        except BaseException:
+            self._queue.clear()
+            self.put(dirty.paths, dirty.scans)
+            raise
+
+    async def _turn(self, tasks: TaskGroup) -> None:
+        waiting = list(self._queue)
+        if len(waiting) > 1:
+            self._state.board.activity("commit", f"looking at {len(waiting)} files")
+        try:
+            done = await self._state.work(lambda: self._committer.commit(self._queue))
+        except RefMoved:
+            self._queue = deque(waiting)
+            self._queue.extend(await self._state.work(self._committer.follow_branch))
+            return
+        except BaseException:
+            self._queue = deque(waiting)
+            raise
+        self._unread |= done.unreadable.keys()
+        looked = set(waiting[: len(waiting) - len(self._queue)])
+        done.closed &= self.still_open | self._unread
+        self.still_open = (self.still_open - looked) | done.still_open
+        self._unread -= done.closed
+        if done.again:
+            self._later += 1
+            tasks.start_soon(self._put_later, done.again)
+        self._tell(done)
+
+    async def _put_later(self, paths: set[RelPath]) -> None:
+        await anyio.sleep(AGAIN_S)
+        self._later -= 1
+        self.put(paths)

@@ -1,0 +1,261 @@
+"""Making a commit of the paths that changed: the last commit's tree, edited at those and no others.
+
+Objects are durable before the branch moves (I10); a
+deletion is committed only when it is proven (I2); an edit of a lagging path is committed on the ground that
+it was made on, and handed to the merge step.
+"""
+
+import errno
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from instep.core.commit import Commit, Signature, describe
+from instep.core.errors import InstepError
+from instep.core.tree import diff, edit, lookup, walk
+from instep.core.types import Change, Entry, Key, Object, Oid, RelPath
+from instep.fs.durable import Batch
+from instep.fs.identity import Identity
+from instep.fs.read import NotCaptured, StillOpen
+from instep.fs.scan import scan
+from instep.git.errors import RefMoved
+from instep.git.identity import identity
+from instep.git.refs import RefUpdate
+from instep.steps.look import Look, Sight, pass_over, root_is_whole
+from instep.steps.state import FolderState
+
+MAX_CHANGES = 512
+"""Changes in one commit: more are committed in turns, so that the other side works while this one does."""
+MAX_BYTES = 64 << 20
+"""New content read into memory for one commit."""
+
+_OF_ONE_FILE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+)
+"""What keeps one file from being looked at, and no other one. # I25"""
+
+
+@dataclass
+class Committed:
+    """What one round of looking and committing came to."""
+
+    commit: Oid | None = None
+    """The new head, if there is one."""
+    changes: list[Change] = field(default_factory=list[Change])
+    forks: list[Oid] = field(default_factory=list[Oid])
+    """Commits of edits to lagging paths, still to be merged."""
+    unchanged_lag: set[RelPath] = field(default_factory=set[RelPath])
+    """Lagging paths whose file is as it was: worth another try to install."""
+    still_open: set[RelPath] = field(default_factory=set[RelPath])
+    again: set[RelPath] = field(default_factory=set[RelPath])
+    unreadable: dict[RelPath, str] = field(default_factory=dict[RelPath, str])
+    odd: set[RelPath] = field(default_factory=set[RelPath])
+    closed: set[RelPath] = field(default_factory=set[RelPath])
+    """Paths that could be looked at."""
+    stored: list[Key] = field(default_factory=list[Key])
+    """Keys whose content is in this annex, be it new there or not."""
+    wanted: dict[Key, set[RelPath]] = field(default_factory=dict[Key, set[RelPath]])
+    """Keys of pointer files whose content is not here."""
+
+
+class Committer:
+    """Makes commits; blocking, called by the folder's one writer only."""
+
+    def __init__(self, state: FolderState, clock: Callable[[], float] = time.time) -> None:
+        self._state = state
+        self._clock = clock
+
+    def expand(self, scans: Iterable[RelPath]) -> deque[RelPath]:
+        """Every path at or below these directories that exists or is tracked, in order, each once."""
+        state = self._state
+        found: set[RelPath] = set()
+        for under in scans:
+            found.update(path for path, _ in scan(state.work_tree.root, under, state.skip, pass_over))
+            found.update(path for path, _ in walk(state.tree, state.repo.objects.tree, under))
+        return deque(sorted(found))
+
+    def follow_branch(self) -> set[RelPath]:
+        """Somebody else may have moved the branch: stand where it stands now.
+
+        Gives the paths in which it differs from before. Raises InstepError when no branch is checked out.
+        """
+        state = self._state
+        branch = state.repo.refs.head_branch()
+        if branch is None:
+            raise InstepError("No branch is checked out.", "Check one out: git switch BRANCH")
+        tip = state.repo.refs.read(f"refs/heads/{branch}")
+        if (branch, tip) == (state.branch, state.head):
+            return set()
+        before = state.tree
+        state.branch, state.head = branch, tip
+        return {change.path for change in diff(before, state.tree, state.repo.objects.tree)}
+
+    def commit(self, paths: deque[RelPath], *, even_ignored: bool = False) -> Committed:
+        """Look at paths (taking them from the left, up to the limits of one commit) and commit what
+        changed.
+
+        Raises RefMoved if somebody else moved the branch meanwhile (nothing is lost: look again), OSError
+        when the disk refuses.
+        """
+        state, done = self._state, Committed()
+        mark = state.turns.mark()
+        with Batch(state.staging) as batch:
+            look = Look(state, batch, even_ignored)
+            sights: dict[RelPath, Sight] = {}
+            forked: dict[Oid | None, dict[RelPath, Entry | None]] = {}
+            while paths and len(sights) < MAX_CHANGES and look.staged_bytes < MAX_BYTES:
+                self._look(look, paths.popleft(), sights, forked, done)
+            done.odd = look.odd
+            deletes = any(sight.entry is None for sight in sights.values())
+            deletes = deletes or any(None in edits.values() for edits in forked.values())
+            if deletes and not root_is_whole(state.work_tree.root, state.work_tree.root_fd):
+                raise OSError(errno.ESTALE, "the folder is not the directory that it was")  # I2
+            objects: dict[Oid, Object] = dict(look.objects)
+            commits = {since: self._fork(since, edits, objects) for since, edits in forked.items()}
+            done.commit = self._commit_on_head(sights, objects, done)
+            if done.commit is not None:
+                self._check_branch(mark)
+            try:
+                self._tell_coming(look, objects, done)
+                self._store(look, batch, objects, done)
+                if done.commit is not None:
+                    self._move_branch(done.commit, done)
+            finally:
+                state.coming = None
+            for since, edits in forked.items():
+                done.forks.append(commits[since])
+                for path, entry in edits.items():
+                    state.lag.moved(path, entry, commits[since])
+            state.lag.save()
+            for path, sight in sights.items():
+                if sight.entry is not None and sight.identity is not None:
+                    state.known.note(path, sight.identity, sight.entry)
+        return done
+
+    def _check_branch(self, mark: Identity | None) -> None:
+        """Raises RefMoved if a person's git changed the work tree, or the branch, since then. # I27"""
+        state = self._state
+        tip = state.repo.refs.read(state.branch_ref)
+        if (tip, state.turns.mark(), state.repo.refs.head_branch()) != (state.head, mark, state.branch):
+            raise RefMoved(state.branch_ref, state.head, tip)
+
+    def _move_branch(self, commit: Oid, done: Committed) -> None:
+        """Raises RefMoved; but a commit that a peer may have already is left to be merged like a fork."""
+        state = self._state
+        try:
+            state.repo.refs.update([RefUpdate(state.branch_ref, commit, state.head)], "instep: commit")
+        except RefMoved:
+            if state.coming is None:
+                raise
+            done.forks.append(commit)
+            done.commit, done.changes = None, []
+        else:
+            state.head = commit
+
+    def _tell_coming(self, look: Look, objects: dict[Oid, Object], done: Committed) -> None:
+        """Let the peers have the commit while it goes to the disk here (ADR 5). One whose annex content is
+        not in place yet waits, so that the content can travel with it."""
+        if done.commit is not None and not look.contents:
+            self._state.repo.objects.remember(objects)
+            self._state.coming = done.commit
+            self._state.tell_coming()
+
+    def _look(
+        self,
+        look: Look,
+        path: RelPath,
+        sights: dict[RelPath, Sight],
+        forked: dict[Oid | None, dict[RelPath, Entry | None]],
+        done: Committed,
+    ) -> None:
+        state = self._state
+        tracked = lookup(state.tree, path, state.repo.objects.tree)
+        sight = self._try(look, path, tracked, done)
+        if sight is None:
+            return
+        if sight.awaits is not None:
+            done.wanted.setdefault(sight.awaits, set()).add(path)
+        if (lag := state.lag.get(path)) is not None:
+            if sight.entry == lag.have:
+                done.unchanged_lag.add(path)
+            else:
+                forked.setdefault(lag.since, {})[path] = sight.entry
+        elif sight.entry is None and tracked is not None and tracked.is_tree:
+            self._gone_directory(path, sights)
+        elif sight.entry != tracked:
+            sights[path] = sight
+        elif sight.identity is not None and sight.entry is not None:
+            state.known.note(path, sight.identity, sight.entry)
+
+    def _try(self, look: Look, path: RelPath, tracked: Entry | None, done: Committed) -> Sight | None:
+        """What there is to say of one path; what keeps it from being looked at is noted."""
+        try:
+            sight = look.at(path, tracked)
+        except StillOpen:
+            done.still_open.add(path)
+        except NotCaptured:
+            done.again.add(path)
+        except OSError as error:
+            if error.errno not in _OF_ONE_FILE:
+                raise
+            lag = self._state.lag.get(path)
+            if lag is None or lag.have is not None:
+                done.unreadable[path] = error.strerror or "can't be read"
+        else:
+            done.closed.add(path)
+            return sight
+        return None
+
+    def _gone_directory(self, under: RelPath, sights: dict[RelPath, Sight]) -> None:
+        """A tracked directory is gone: so is every file in it, but for those that were never there (I3)."""
+        for path, _ in walk(self._state.tree, self._state.repo.objects.tree, under):
+            if path not in self._state.lag:
+                sights[path] = Sight(path, None)
+
+    def _commit_on_head(
+        self, sights: Mapping[RelPath, Sight], objects: dict[Oid, Object], done: Committed
+    ) -> Oid | None:
+        """Add the trees and the commit to objects; None if the tree is the same as before."""
+        state = self._state
+        read = state.repo.objects.tree
+        edits = {path: sight.entry for path, sight in sights.items()}
+        done.changes = [Change(path, lookup(state.tree, path, read), entry) for path, entry in edits.items()]
+        edited = edit(state.tree, edits, read, state.repo.format)
+        if not edits or edited.root == state.tree:
+            return None
+        objects |= edited.objects
+        parents = () if state.head is None else (state.head,)
+        return self._add_commit(edited.root, parents, describe(done.changes), objects)
+
+    def _fork(
+        self, since: Oid | None, edits: Mapping[RelPath, Entry | None], objects: dict[Oid, Object]
+    ) -> Oid:
+        """A commit of edits to lagging paths, on the commit that their files rest on. # I5"""
+        state = self._state
+        base = None if since is None else state.tree_of(since)
+        edited = edit(base, edits, state.repo.objects.tree, state.repo.format)
+        objects |= edited.objects
+        changes = [Change(path, None, entry) for path, entry in edits.items()]
+        return self._add_commit(edited.root, () if since is None else (since,), describe(changes), objects)
+
+    def _add_commit(
+        self, tree: Oid, parents: tuple[Oid, ...], message: bytes, objects: dict[Oid, Object]
+    ) -> Oid:
+        name, email = identity(self._state.repo.config)
+        now = self._clock()
+        who = Signature(name, email, int(now), time.strftime("%z", time.localtime(now)).encode())
+        data = Commit(tree, parents, who, who, message).encode()
+        oid = self._state.repo.format.hash(b"commit", data)
+        objects[oid] = Object(b"commit", data)
+        return oid
+
+    def _store(self, look: Look, batch: Batch, objects: dict[Oid, Object], done: Committed) -> None:
+        """Make everything new durable with one sync, then put it in place. # I10"""
+        store = self._state.store
+        pending = self._state.repo.objects.stage(objects, batch)
+        batch.sync()
+        pending.place()
+        for content in look.contents:
+            store.put(content)
+            done.stored.append(content.key)  # I11: who stored it may have died before it was recorded

@@ -1,0 +1,281 @@
+"""Bringing the work tree to a tree, file by file, so that no edit is lost and no file is ever half there.
+
+Everything that is to be put in place is first written aside and made durable with one sync (I10); then each
+file is renamed or exchanged into its place (I6), and what it displaced is looked at: if that is not what
+the merge had read, it goes back, and the path is refused (I5). What came in is remembered by identity, so
+that its own event is not taken for a change (I4).
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, assert_never
+
+from instep.annex.store import StagedContent
+from instep.core.plan import Create, Move, Prune, Remove, Replace, Step, plan_install
+from instep.core.pointers import MAX_POINTER_BYTES, key_of_pointer
+from instep.core.types import MODE_EXEC, MODE_GITLINK, MODE_LINK, Change, Entry, Key, Objects, RelPath
+from instep.fs.durable import Batch, Staged
+from instep.fs.identity import Identity
+from instep.fs.install import Reason, Refused
+from instep.fs.read import Gone, NotCaptured, identify, read_stable
+from instep.steps.lag import Cause
+from instep.steps.state import FolderState
+
+AT_ONCE = 1024
+"""Files that are written aside before the first of them is put in place."""
+
+_EDITED = frozenset(
+    {
+        Reason.EXISTS,
+        Reason.CHANGED,
+        Reason.OPEN,
+        Reason.IS_DIRECTORY,
+        Reason.NOT_DIRECTORY,
+        Reason.SYMLINKED_PARENT,
+    }
+)
+"""Somebody was here: to be committed before it is merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A change that the work tree did not take now. `edited`: because of a local edit."""
+
+    change: Change
+    cause: Cause
+    detail: str = ""
+    edited: bool = False
+
+
+class Report(Protocol):
+    """Where an installation says what else came of it."""
+
+    wanted: dict[Key, set[RelPath]]
+    stored: list[Key]
+
+
+class Installer:
+    """Installs changes; blocking, called by the folder's one writer only."""
+
+    def __init__(self, state: FolderState) -> None:
+        self._state = state
+
+    def bring(
+        self,
+        changes: Sequence[Change],
+        objects: Objects,
+        contents: Iterable[tuple[Key, bytes]],
+        report: Report,
+    ) -> list[Refusal]:
+        """Make the objects and contents durable, then take the work tree from `old` to `new` of each change.
+
+        A change whose two sides are equal puts content where its pointer stands. Raises OSError when the disk
+        refuses as a whole; a path that can't be done alone is refused and leaves the others be.
+        """
+        small = dict(contents)
+        refused: list[Refusal] = []
+        moving = [c for c in changes if c.old != c.new]
+        steps = list(plan_install(moving).steps())
+        steps += [
+            Replace(c.path, c.old, c.new) for c in changes if c.old is not None and c.old == c.new and c.new
+        ]
+        todo = iter(steps)
+        first = True
+        while (turn := list(islice(todo, AT_ONCE))) or first:
+            with Batch(self._state.staging) as batch:
+                pending = self._state.repo.objects.stage(objects if first else {}, batch)
+                kept = self._stage_contents(small if first else {}, batch)
+                staged = {step: self._stage(step, small, batch, report) for step in turn}
+                batch.sync()  # I10
+                pending.place()
+                for content in kept:
+                    self._state.store.put(content)
+                report.stored += small if first else ()
+                for step in turn:
+                    refused += self._do(step, staged[step])
+            first = False
+        if pointers := [c for step in steps if (c := self._moved_pointer(step)) is not None]:
+            refused += self.bring(pointers, {}, (), report)
+        return refused
+
+    def _moved_pointer(self, step: Step) -> Change | None:
+        """A pointer file that was renamed: its content is to come to where it is now. # I7"""
+        if not isinstance(step, Move) or step.entry.mode == MODE_LINK or not self._is_pointer(step.target):
+            return None
+        return Change(step.target, step.entry, step.entry)
+
+    # -- aside --------------------------------------------------------------------------------------
+
+    def _stage_contents(self, contents: dict[Key, bytes], batch: Batch) -> list[StagedContent]:
+        store = self._state.store
+        return [store.stage_key(key, data, batch) for key, data in contents.items() if not store.has(key)]
+
+    def _stage(
+        self, step: Step, small: dict[Key, bytes], batch: Batch, report: Report
+    ) -> Staged | Refusal | None:
+        """The file that a step puts in place, written aside; None if it needs none."""
+        match step:
+            case Create(path, new):
+                old = None
+            case Replace(path, old, new):
+                if old.oid == new.oid and old.mode != new.mode and MODE_LINK not in (old.mode, new.mode):
+                    return None
+            case Remove() | Move() | Prune():
+                return None
+            case _:
+                assert_never(step)
+        if new.mode == MODE_GITLINK or (old == new and not self._is_pointer(path)):
+            return None
+        key = self._state.key_of(new)
+        if old != new and self._already(path, new):
+            self._want(key, path, report)
+            return None
+        if key is not None and new.mode != MODE_LINK:
+            return self._stage_annexed(Change(path, old, new), new, key, small, batch, report)
+        if key not in small:
+            self._want(key, path, report)
+        return self._stage_blob(new, batch)
+
+    def _stage_annexed(  # noqa: PLR0917
+        self, change: Change, new: Entry, key: Key, small: dict[Key, bytes], batch: Batch, report: Report
+    ) -> Staged | Refusal | None:
+        """The content if it is here; the pointer where that takes nothing away."""
+        mode = 0o777 if new.mode == MODE_EXEC else 0o666
+        if key in small:
+            return batch.write(small[key], mode)
+        if self._state.store.has(key):
+            with self._state.store.open(key) as file:
+                return batch.copy(file.fileno(), mode)
+        self._want(key, change.path, report)
+        if change.old == new:
+            return None
+        if change.old is not None and not self._is_pointer(change.path):  # I7
+            return Refusal(change, Cause.CONTENT, "its new content has not arrived")
+        return self._stage_blob(new, batch)
+
+    def _want(self, key: Key | None, path: RelPath, report: Report) -> None:
+        if key is not None and not self._state.store.has(key):
+            report.wanted.setdefault(key, set()).add(path)
+
+    def _stage_blob(self, entry: Entry, batch: Batch) -> Staged:
+        data = self._state.repo.objects.read(entry.oid).data
+        if entry.mode == MODE_LINK:
+            return batch.link(data)
+        return batch.write(data, 0o777 if entry.mode == MODE_EXEC else 0o666)
+
+    def _is_pointer(self, path: RelPath) -> bool:
+        """Whether the file there has no content of its own to lose."""
+        try:
+            seen = read_stable(self._state.work_tree.root_fd, path, limit=MAX_POINTER_BYTES)
+        except (NotCaptured, OSError):
+            return False
+        return key_of_pointer(seen.data) is not None
+
+    def _already(self, path: RelPath, entry: Entry) -> bool:
+        """Whether the file there is known to hold this version."""
+        try:
+            identity = identify(self._state.work_tree.root_fd, path)
+        except (Gone, OSError):
+            return False
+        return self._state.known.entry(path, identity) == entry
+
+    # -- in place -----------------------------------------------------------------------------------
+
+    def _do(self, step: Step, staged: Staged | Refusal | None) -> list[Refusal]:
+        if isinstance(staged, Refusal):
+            return [staged]
+        try:
+            self._carry_out(step, staged)
+        except Refused as refused:
+            if refused.reason is Reason.IS_DIRECTORY and self._clear_directory(refused.path):
+                return self._do(step, staged)
+            return self._refusals(step, refused)
+        return []
+
+    def _clear_directory(self, path: RelPath) -> bool:
+        """Take away a directory that holds nothing but empty directories. False: it holds something."""
+        root = self._state.work_tree.root
+        below = os.walk(os.path.join(root, path), topdown=False)
+        for directory, _, files in below:
+            if files or not self._state.work_tree.prune(
+                RelPath(os.path.relpath(directory, self._state.work_tree.root))
+            ):
+                return False
+        return True
+
+    def _carry_out(self, step: Step, staged: Staged | None) -> None:
+        tree, known = self._state.work_tree, self._state.known
+        match step:
+            case Remove(path, old):
+                if old.mode != MODE_GITLINK:
+                    self._remove(path, old)
+            case Move(source, target, entry):
+                if self._already(target, entry):
+                    self._remove(source, entry)
+                else:
+                    known.note(target, tree.move(source, target, self._base(source, entry)), entry)
+                known.forget(source)
+            case Prune(directory):
+                tree.prune(directory)
+            case Create(path, new):
+                if staged is not None:
+                    known.note(path, tree.create(path, staged), new)
+            case Replace(path, old, new):
+                if staged is not None:
+                    known.note(path, tree.replace(path, staged, self._base(path, old)), new)
+                elif old.oid == new.oid and old.mode != new.mode:
+                    identity = tree.chmod(path, new.mode == MODE_EXEC, self._base(path, old))
+                    known.note(path, identity, new)
+            case _:
+                assert_never(step)
+
+    def _remove(self, path: RelPath, old: Entry) -> None:
+        self._state.known.forget(path)
+        try:
+            identify(self._state.work_tree.root_fd, path)
+        except Gone:
+            return
+        self._state.work_tree.remove(path, self._base(path, old))
+
+    def _base(self, path: RelPath, entry: Entry) -> Callable[[bytes, Identity], bool]:
+        """Whether a file is what the merge had read at `path`."""
+
+        def is_base(file: bytes, identity: Identity) -> bool:
+            if identity.entry_mode != entry.mode:
+                return False
+            known = self._state.known.entry_of_content(path, identity)
+            return known == entry if known is not None else self._holds(file, identity, entry)
+
+        return is_base
+
+    def _holds(self, file: bytes, identity: Identity, entry: Entry) -> bool:
+        """Whether a file's content is this entry's, by reading it."""
+        if entry.mode == MODE_LINK:
+            return self._is_blob(os.readlink(file), entry)
+        key = self._state.key_of(entry)
+        if key is not None and (identity.size > MAX_POINTER_BYTES or self._state.store.verify(key, file)):
+            return self._state.store.verify(key, file) is True
+        with open(file, "rb") as opened:
+            return self._is_blob(opened.read(), entry)
+
+    def _is_blob(self, data: bytes, entry: Entry) -> bool:
+        return self._state.repo.format.hash(b"blob", data) == entry.oid
+
+    def _refusals(self, step: Step, refused: Refused) -> list[Refusal]:
+        match step:
+            case Remove(path, old):
+                changes = [Change(path, old, None)]
+            case Move(source, target, entry):
+                changes = [Change(source, entry, None), Change(target, None, entry)]
+            case Create(path, new):
+                changes = [Change(path, None, new)]
+            case Replace(path, old, new):
+                changes = [Change(path, old, new)]
+            case Prune():
+                changes = []
+            case _:
+                assert_never(step)
+        edited = refused.reason in _EDITED
+        return [Refusal(change, Cause.BLOCKED, str(refused), edited) for change in changes]

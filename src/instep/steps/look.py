@@ -1,0 +1,128 @@
+"""Looking at one path: what is there now, as an entry of a git tree.
+
+The look reads a quiet file once and decides whether its bytes go into git or into the annex. Nothing is
+written to the repository here: new content is staged in the caller's batch and put in place after one sync
+for all.
+"""
+
+import os
+from dataclasses import dataclass, field
+
+from instep.annex.store import StagedContent
+from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer, link_target, pointer
+from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, Entry, Key, Object, Oid, RelPath
+from instep.fs.durable import Batch
+from instep.fs.identity import Identity
+from instep.fs.read import Gone, identify, read_link, read_stable
+from instep.steps.state import FolderState
+
+SMALL_BYTES = 1 << 20
+"""Files up to this size are read whole; larger ones are streamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What stands at a path; `entry` is None when nothing does that git could hold."""
+
+    path: RelPath
+    entry: Entry | None
+    identity: Identity | None = None
+    awaits: Key | None = None
+    """The key of a pointer file, or of a link without content: what is to come to this place."""
+
+
+@dataclass
+class Look:
+    """One round of looking: gathers the new blobs and annex content of every path looked at."""
+
+    state: FolderState
+    batch: Batch
+    even_ignored: bool = False
+    objects: dict[Oid, Object] = field(default_factory=dict[Oid, Object])
+    contents: list[StagedContent] = field(default_factory=list[StagedContent])
+    odd: set[RelPath] = field(default_factory=set[RelPath])
+    """Sockets, FIFOs and devices seen; they are left alone."""
+    staged_bytes: int = 0
+
+    def at(self, path: RelPath, tracked: Entry | None) -> Sight | None:
+        """What is at `path` now, or None if there is nothing new to say: the file is known (I4), or ignored.
+
+        Raises StillOpen or ChangedMeanwhile when it is not quiet, PermissionError or another OSError (never
+        taken for absence, I2) when it can't be read.
+        """
+        identity = self._identify(path)
+        if identity is None or identity.is_directory:
+            self.state.known.forget(path)
+            return Sight(path, None) if _is_missed(tracked, identity) else None
+        known = self.state.known.entry(path, identity)
+        if known is not None:
+            return Sight(path, known, identity) if known != tracked else None
+        if tracked is None and not self.even_ignored and self.state.skip(path, False):
+            return None
+        if identity.is_link:
+            return self._link(path)
+        if identity.is_regular:
+            return self._file(path, identity)
+        self.odd.add(path)
+        return Sight(path, None)
+
+    def _identify(self, path: RelPath) -> Identity | None:
+        try:
+            return identify(self.state.work_tree.root_fd, path)
+        except Gone:  # proven: no other error is taken for absence (I2)
+            return None
+
+    def _link(self, path: RelPath) -> Sight:
+        identity, target = read_link(self.state.work_tree.root_fd, path)
+        key = key_of_link(target)
+        if key is not None:  # a moved link is written for its new depth
+            target = link_target(key, path)
+        awaits = key if key is not None and not self.state.store.has(key) else None
+        return Sight(path, self._blob(MODE_LINK, target), identity, awaits)
+
+    def _file(self, path: RelPath, identity: Identity) -> Sight:
+        mode = MODE_EXEC if identity.mode & 0o100 else MODE_FILE
+        state = self.state
+        if identity.size > SMALL_BYTES and state.settings.annexes(path, identity.size):
+            content = state.store.stage_file(state.work_tree.root_fd, path, self.batch, state.settings)
+            return self._annexed(path, mode, content)
+        seen = read_stable(state.work_tree.root_fd, path)
+        data, identity = seen.data, seen.identity
+        if len(data) <= MAX_POINTER_BYTES and (key := key_of_pointer(data)) is not None:
+            return Sight(path, self._blob(mode, data), identity, awaits=key)
+        if state.settings.annexes(path, len(data)):
+            return self._annexed(
+                path, mode, state.store.stage_data(data, path, self.batch, identity, state.settings)
+            )
+        return Sight(path, self._blob(mode, data), identity)
+
+    def _annexed(self, path: RelPath, mode: int, content: StagedContent) -> Sight:
+        self.contents.append(content)
+        return Sight(path, self._blob(mode, pointer(content.key)), content.identity)
+
+    def _blob(self, mode: int, data: bytes) -> Entry:
+        oid = self.state.repo.format.hash(b"blob", data)
+        self.objects[oid] = Object(b"blob", data)
+        self.staged_bytes += len(data)
+        return Entry(mode, oid)
+
+
+def _is_missed(tracked: Entry | None, identity: Identity | None) -> bool:
+    """Whether what is tracked is gone, where no file is. Another repository may not be checked out. # I23"""
+    if tracked is None or tracked.mode == MODE_GITLINK:
+        return False
+    return identity is None or not tracked.is_tree
+
+
+def root_is_whole(root: bytes, root_fd: int) -> bool:
+    """Whether the folder's path still leads to the directory that was opened at the start. # I2"""
+    try:
+        now, then = os.stat(root), os.fstat(root_fd)
+    except OSError:
+        return False
+    return (now.st_dev, now.st_ino) == (then.st_dev, then.st_ino) and now.st_nlink > 0
+
+
+def pass_over(directory: RelPath, error: OSError) -> None:
+    """For a scan: a directory that can't be listed hides what is in it, and says nothing of it (I2). Tracked
+    files below are looked at one by one, and each is named if it can't be read."""

@@ -1,0 +1,142 @@
+"""The fourth step: heads that arrive become one head, and the work tree follows.
+
+The mailbox holds heads to merge and paths to try again. One after another is taken; what came of it is told
+to the steps that go on from there.
+"""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import TaskGroup
+
+from instep.core.types import RelPath
+from instep.git.refs import RefMoved
+from instep.steps.arrival import Arrival, BadArrivalError, IncompleteError, ignore_answer
+from instep.steps.mailbox import Mailbox
+from instep.steps.merger import Merged, Merger
+from instep.steps.state import FolderState
+
+RETRY_S = 30.0
+"""Lagging paths are tried again after this time, whatever they wait for."""
+JOIN_AFTER_S = 0.02
+MAX_DOUBLINGS = 7
+"""Heads of equal trees are joined after 10 to 30 ms, and at last after 1 to 4 s."""
+
+
+@dataclass
+class Incoming:
+    """What waits to be merged or installed."""
+
+    arrivals: list[Arrival] = field(default_factory=list[Arrival])
+    retry: set[RelPath] = field(default_factory=set[RelPath])
+    """Lagging paths, and paths whose content has come."""
+
+
+class MergeStep:
+    """The task around the merger."""
+
+    def __init__(
+        self,
+        state: FolderState,
+        merger: Merger,
+        tell: Callable[[Merged], None],
+        put: Callable[[Iterable[RelPath]], None],
+        changed: Callable[[], None],
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._state = state
+        self._merger = merger
+        self._tell = tell
+        self._put = put
+        self._changed = changed
+        self.mailbox: Mailbox[Incoming] = Mailbox(Incoming)
+        self.busy = False
+        self._chance = chance
+        self._joins = 0
+        self._timers: TaskGroup | None = None
+
+    def arrived(self, arrival: Arrival) -> None:
+        """A head came."""
+        self.mailbox.content.arrivals.append(arrival)
+        self.mailbox.ring()
+
+    def retry(self, paths: Iterable[RelPath]) -> None:
+        """These lag, or their content has come."""
+        self.mailbox.content.retry.update(paths)
+        if self.mailbox.content.retry:
+            self.mailbox.ring()
+
+    @property
+    def idle(self) -> bool:
+        return not self.busy and not self.mailbox.waiting
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with anyio.create_task_group() as self._timers:
+            while True:
+                self.busy = False
+                self._state.board.activity("merge", None)
+                self._changed()
+                incoming = await self._take()
+                self.busy = True
+                try:
+                    await self._turn(incoming)
+                except BaseException:
+                    self.retry(incoming.retry)
+                    for arrival in incoming.arrivals:
+                        self.arrived(arrival)
+                    raise
+
+    async def _take(self) -> Incoming:
+        """What waits; while something lags, it is tried again from time to time."""
+        with anyio.move_on_after(RETRY_S if self._state.lag else None):
+            return await self.mailbox.take()
+        return Incoming(retry=set(self._state.lag.paths))
+
+    async def _turn(self, incoming: Incoming) -> None:
+        while incoming.arrivals:
+            await self._merge(incoming.arrivals[0])
+            incoming.arrivals.pop(0)
+        if incoming.retry:
+            paths, merger = set(incoming.retry), self._merger
+            self._tell(await self._state.work(lambda: merger.retry(paths)))
+            incoming.retry.clear()
+
+    async def _merge(self, arrival: Arrival) -> None:
+        self._state.board.activity("merge", f"taking in what came from {arrival.origin or 'here'}")
+        answer = arrival.answer or ignore_answer
+        while True:
+            try:
+                merged = await self._state.work(lambda: self._merger.merge(arrival))
+            except IncompleteError as error:
+                answer("incomplete", str(error))
+            except BadArrivalError as error:
+                answer("refused", str(error))
+                self._state.board.raise_condition("remote-refused", arrival.origin, str(error))
+            except RefMoved:
+                self._put(await self._state.work(self._merger.follow_branch))
+                continue
+            else:
+                self._tell(merged)
+                if merged.unfinished:
+                    continue
+                answer("durable", "")
+                self._join_later(arrival, merged)
+            return
+
+    def _join_later(self, arrival: Arrival, merged: Merged) -> None:
+        """Come back to a head that only has to be joined, each time after a longer while. # I13 I19"""
+        if merged.changes:
+            self._joins = 0
+        if merged.postponed and self._timers is not None:
+            delay_s = JOIN_AFTER_S * 2.0 ** min(self._joins, MAX_DOUBLINGS) * (0.5 + self._chance())
+            self._joins += 1
+            ripe = Arrival(arrival.head, arrival.origin, peer_joins=arrival.peer_joins, ripe=True)
+            self._timers.start_soon(self._arrive_after, delay_s, ripe)
+
+    async def _arrive_after(self, delay_s: float, arrival: Arrival) -> None:
+        await anyio.sleep(delay_s)
+        self.arrived(arrival)

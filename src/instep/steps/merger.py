@@ -1,0 +1,230 @@
+"""Making one head of two, and bringing the work tree to it.
+
+Whatever arrives is checked before anything is believed: each object hashes to its id, each commit is
+complete, each path is one that git would accept. A merge is made of trees (`core.merge`) and is the same on
+every node (I14). The work tree is brought to it file by file *before* the branch moves: a crash between
+leaves local changes that equal what arrived, and they merge to the same tree. A file that was edited
+meanwhile is committed first and merged (I5); one that can't be put in place now is written down as lagging,
+so that a merge always finishes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from instep.core.commit import merge_commit
+from instep.core.merge import Conflict, merge_trees, overlay
+from instep.core.merge import Merged as MergedTrees
+from instep.core.merge import merge_bases as virtual_base
+from instep.core.tree import diff, lookup, parents
+from instep.core.types import Change, Key, Object, Objects, Oid, RelPath
+from instep.git.history import is_ancestor, merge_bases
+from instep.git.refs import RefUpdate
+from instep.git.textmerge import text_merger
+from instep.steps.arrival import Arrival, check_arrival, check_names
+from instep.steps.committer import Committed, Committer
+from instep.steps.install import Installer, Refusal
+from instep.steps.lag import Cause, Lag
+from instep.steps.placed import Placed
+from instep.steps.state import FolderState
+
+REMEMBER_BYTES = 8 << 20
+"""More raw objects than this are written at once; fewer with the files that they make."""
+ATTEMPTS = 5
+"""How often an edit that came in between is committed and merged before other work gets its turn."""
+
+
+@dataclass
+class Merged:
+    """What a merge came to."""
+
+    head: Oid | None = None
+    """Where the branch stands now, if it moved."""
+    changes: list[Change] = field(default_factory=list[Change])
+    local: list[Committed] = field(default_factory=list[Committed])
+    """Local commits that were made on the way."""
+    wanted: dict[Key, set[RelPath]] = field(default_factory=dict[Key, set[RelPath]])
+    stored: list[Key] = field(default_factory=list[Key])
+    conflicts: list[Conflict] = field(default_factory=list[Conflict])
+    postponed: bool = False
+    """The head brings nothing and is ours to join, but somebody else may have done so in a moment."""
+    unfinished: bool = False
+    """The files keep changing: merge again soon."""
+
+
+class _Target(NamedTuple):
+    head: Oid
+    tree: Oid
+    objects: dict[Oid, Object]
+    conflicts: tuple[Conflict, ...]
+
+
+class Merger:
+    """Makes merges and installs them; blocking, called by the folder's one writer only."""
+
+    def __init__(self, state: FolderState, committer: Committer, installer: Installer) -> None:
+        self._state = state
+        self._committer = committer
+        self._installer = installer
+        self._merge_text = text_merger(state.repo)
+        self._placed = Placed(state)
+        self.follow_branch = committer.follow_branch
+
+    def merge(self, arrival: Arrival) -> Merged:
+        """Bring the folder to where its own head and the arrived one meet.
+
+        Raises BadArrivalError or IncompleteError (nothing was moved), RefMoved (somebody else moved the
+        branch: call again), OSError.
+        """
+        state, done = self._state, Merged()
+        check_arrival(state.repo, arrival)
+        fresh = dict(arrival.objects)
+        if not self._is_next(arrival):
+            state.repo.objects.write(fresh)  # git itself will be asked about these commits
+        contents = arrival.contents
+        for _ in range(ATTEMPTS):
+            before = state.head
+            target = self._target(arrival, done)
+            if target is None:
+                self._keep(fresh, contents, done)
+                return done
+            changes = self._with_lag(diff(state.tree, target.tree, state.repo.objects.tree))
+            changes = self._placed.correct(changes, target.tree)
+            check_names(changes)
+            self._placed.note({change.path: change.new for change in changes})
+            refused = self._installer.bring(changes, fresh | target.objects, contents, done)
+            fresh, contents = {}, ()
+            if self._commit_edits(refused, done):
+                continue
+            self._write_lag(changes, refused, before, target.tree)
+            self._move_branch(target, done)
+            done.changes = changes
+            done.conflicts = list(target.conflicts)
+            return done
+        done.unfinished = True
+        return done
+
+    def retry(self, paths: Iterable[RelPath]) -> Merged:
+        """Try again to put in place what lags, and content that has come. Raises OSError."""
+        state, done = self._state, Merged()
+        changes: list[Change] = []
+        for path in sorted(paths):
+            lag = state.lag.get(path)
+            entry = lookup(state.tree, path, state.repo.objects.tree)
+            if lag is not None:
+                changes.append(Change(path, lag.have, entry))
+            elif entry is not None and not entry.is_tree:
+                changes.append(Change(path, entry, entry))
+        refused = self._installer.bring(changes, {}, (), done)
+        self._write_lag(changes, refused, state.head, state.tree)
+        state.lag.save()
+        self._commit_edits(refused, done)
+        done.changes = changes
+        return done
+
+    def _commit_edits(self, refused: Iterable[Refusal], done: Merged) -> bool:
+        """Commit what stood in the way of an installation, ignored or not. False if nothing could be."""
+        places = {refusal.change.path for refusal in refused if refusal.edited}
+        above = {directory for path in places for directory in parents(path)}
+        paths = self._committer.expand(places)
+        paths.extendleft(sorted(above | places, reverse=True))
+        moved = False
+        while paths:
+            committed = self._committer.commit(paths, even_ignored=True)
+            done.local.append(committed)
+            moved = moved or committed.commit is not None or bool(committed.forks)
+        return moved
+
+    def _target(self, arrival: Arrival, done: Merged) -> _Target | None:
+        """Where our head and this one meet; None if ours has it already, or the peer will join the two."""
+        store, ours, head = self._state.repo.objects, self._state.head, arrival.head
+        if ours == head:
+            return None
+        if ours is None or is_ancestor(self._state.repo, ours, head):
+            return _Target(head, self._state.tree_of(head), {}, ())
+        if is_ancestor(self._state.repo, head, ours):
+            return None
+        root, objects, conflicts = self._merge_trees(ours, head)
+        if self._is_left_to_peer(arrival, root):
+            return None
+        if root == self._state.tree and arrival.peer_joins is not None and not arrival.ripe:
+            done.postponed = True
+            return None
+        heads = [(oid, store.commit(oid)) for oid in (ours, head)]
+        data = merge_commit(root, heads, b"Merge\n").encode()
+        oid = self._state.repo.format.hash(b"commit", data)
+        objects[oid] = Object(b"commit", data)
+        store.remember(objects)
+        return _Target(oid, root, objects, conflicts)
+
+    def _is_left_to_peer(self, arrival: Arrival, root: Oid) -> bool:
+        """Whether the arrived head brings nothing that our tree lacks, and its sender makes the one head.
+
+        Two sides that both join heads of equal trees can miss each other for ever: each has made a new head
+        when the other's comes (I13). So a side that gains nothing by it waits for the other to come to where
+        it is, and of two that both gain nothing one alone does it. Where three or more stand in a ring that
+        is not enough, so the one that joins waits a random while first: who fires first is followed by all
+        (I19).
+        """
+        if arrival.peer_joins is None or root != self._state.tree:
+            return False
+        return arrival.peer_joins or root != self._state.tree_of(arrival.head)
+
+    def _merge_trees(self, ours: Oid, theirs: Oid) -> MergedTrees:
+        """The merged tree of two commits. Several merge bases are first merged themselves. # I14"""
+        state, form = self._state, self._state.repo.format
+        read, trees = state.repo.objects.tree, state.tree_of
+        rules = (state.key_of, self._merge_text, form)
+        bases = [trees(base) for base in merge_bases(state.repo, ours, theirs)]
+        if not bases:
+            return merge_trees(None, trees(ours), trees(theirs), read, *rules)
+        base = virtual_base(bases, None, read, *rules)
+        read = overlay(read, base.objects, form)
+        return merge_trees(base.root, trees(ours), trees(theirs), read, *rules)
+
+    def _is_next(self, arrival: Arrival) -> bool:
+        """Whether this is a small step on from where we are: then its objects are written with the files."""
+        size = sum(len(item.data) for item in arrival.objects.values())
+        return (
+            size <= REMEMBER_BYTES
+            and self._state.head in self._state.repo.objects.commit(arrival.head).parents
+        )
+
+    def _with_lag(self, changes: Iterable[Change]) -> list[Change]:
+        """The same changes, starting from what the work tree has where that differs from the branch."""
+        lag = self._state.lag
+        if not lag:
+            return list(changes)
+        return [Change(c.path, known.have, c.new) if (known := lag.get(c.path)) else c for c in changes]
+
+    def _write_lag(
+        self, changes: Iterable[Change], refused: Iterable[Refusal], since: Oid | None, tree: Oid | None
+    ) -> None:
+        book = self._state.lag
+        left = {r.change.path: r for r in refused}
+        for change in changes:
+            refusal = left.get(change.path)
+            old = book.get(change.path)
+            if refusal is None:
+                book.drop(change.path)
+            else:
+                ground = old.since if old is not None else since
+                cause = Cause.BUSY if refusal.edited else refusal.cause
+                book.add(change.path, Lag(change.old, ground, cause, refusal.detail))
+        for path, lag in list(book.paths.items()):
+            if lag.have == lookup(tree, path, self._state.repo.objects.tree):
+                book.drop(path)  # the branch came to where the file is
+
+    def _move_branch(self, target: _Target, done: Merged) -> None:
+        state = self._state
+        state.lag.save()  # I10: the book before the branch
+        state.repo.refs.update([RefUpdate(state.branch_ref, target.head, state.head)], "instep: merge")
+        state.head = done.head = target.head
+        self._placed.settled()
+
+    def _keep(self, objects: Objects, contents: tuple[tuple[Key, bytes], ...], done: Merged) -> None:
+        """Store what came though there is nothing to merge, and take back what was placed in vain."""
+        back = self._placed.correct((), self._state.tree)
+        if objects or contents or back:
+            self._installer.bring(back, objects, contents, done)
+        self._placed.settled()

@@ -1,0 +1,84 @@
+"""What an installation displaced and somebody still wrote to: kept as a file of its own (I1).
+
+A displaced file that did not change is in the history and goes after a moment; one that did gets a variant's
+name beside the path that it came from, and is committed like any other file. At the start the same is done
+with what a killed process left.
+"""
+
+import errno
+import io
+import os
+import time
+from collections.abc import Callable, Iterable
+
+import anyio
+
+from instep.core.types import Key, Oid, RelPath
+from instep.core.variant import variants
+from instep.fs.durable import Batch
+from instep.fs.install import Reason, Refused, Rescued
+from instep.steps.mailbox import Mailbox
+from instep.steps.state import FolderState
+
+LOST_NAME = RelPath(b"rescued")
+
+
+class RescueStep:
+    """Settles what was displaced; `put` has a path looked at by the commit step."""
+
+    def __init__(self, state: FolderState, put: Callable[[Iterable[RelPath]], None]) -> None:
+        self._state = state
+        self._put = put
+        self.bell: Mailbox[None] = Mailbox(lambda: None)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self._put(await self._state.work(lambda: self._keep_all(self._state.work_tree.leftovers())))
+        while True:
+            await self.bell.take()
+            while (due_s := self._state.work_tree.settle_due_s) is not None:
+                await anyio.sleep(max(0.01, due_s - time.monotonic()))
+                self._put(await self._state.work(lambda: self._keep_all(self._state.work_tree.settle())))
+
+    def _keep_all(self, rescued: Iterable[Rescued]) -> list[RelPath]:
+        """Give each a name in the work tree, unless the history has its content. The new names."""
+        return [path for one in rescued if (path := self._keep(one)) is not None]
+
+    def _keep(self, rescued: Rescued) -> RelPath | None:
+        state, path = self._state, rescued.path or LOST_NAME
+        try:
+            oid, key = self._names(path, rescued.file)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EISDIR, errno.ELOOP):
+                raise
+            state.work_tree.discard_leftover(rescued.file)
+            return None
+        if state.repo.objects.has(oid) or state.store.has(key):
+            state.work_tree.discard_leftover(rescued.file)
+            return None
+        with Batch(state.staging) as batch:
+            is_link = os.path.islink(rescued.file)
+            staged = batch.link(os.readlink(rescued.file)) if is_link else batch.adopt(rescued.file)
+            batch.sync()  # I10
+            for name in variants(path, oid.hex().encode()):
+                try:
+                    state.work_tree.create(name, staged)
+                except Refused as refused:
+                    if refused.reason is not Reason.EXISTS:
+                        raise OSError(errno.EIO, str(refused)) from refused
+                else:
+                    state.work_tree.discard_leftover(rescued.file)
+                    return name
+        raise AssertionError("names never end")
+
+    def _names(self, path: RelPath, file: bytes) -> tuple[Oid, Key]:
+        """The git object and the annex key that the file would be."""
+        state = self._state
+        with io.BytesIO(os.readlink(file)) if os.path.islink(file) else open(file, "rb") as opened:
+            size = opened.seek(0, io.SEEK_END)
+            opened.seek(0)
+            blob, content = state.repo.format.start(b"blob", size), state.settings.new_hash()
+            while piece := opened.read(1 << 20):
+                blob.update(piece)
+                content.update(piece)
+        return Oid(blob.digest()), state.settings.key(size, content.hexdigest(), path)

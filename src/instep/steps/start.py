@@ -1,0 +1,192 @@
+"""Starting: everything is found again by looking.
+
+The watches stand before the look begins, so nothing falls between. A file whose stat data is what git's
+index has for what the branch has is not read; every other path is dirty and goes to the commit step. Cost:
+one `stat` a file.
+"""
+
+import os
+import shutil
+import stat
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from instep.annex.branch import AnnexBranch
+from instep.annex.settings import read_settings
+from instep.annex.setup import check_supported, uuid_of
+from instep.annex.store import AnnexStore
+from instep.core.errors import InstepError
+from instep.core.pointers import key_of_pointer
+from instep.core.tree import lookup, walk
+from instep.core.types import Entry, Key, RelPath
+from instep.fs.identity import Identity
+from instep.fs.install import WorkTree
+from instep.fs.scan import scan
+from instep.fs.watcher import TreeWatcher
+from instep.git.errors import GitError
+from instep.git.ignore import IgnoreRules
+from instep.git.index import IndexEntry, read_index
+from instep.git.repository import Repository
+from instep.steps.lag import Cause
+from instep.steps.look import pass_over
+from instep.steps.ports import Board
+from instep.steps.state import FolderState
+
+POINTER_BYTES = range(18, 1024)
+"""Sizes of files that are looked into for being pointers without content."""
+REMEMBER_BYTES = 1 << 16
+"""Unchanged files from this size on are remembered, so that replacing one needs no reading of it."""
+RECENT_COMMITS = 256
+"""How far back a late index is looked for."""
+
+
+@dataclass
+class Opened:
+    """A folder, open, watched and compared with its branch."""
+
+    state: FolderState
+    watcher: TreeWatcher
+    annex_branch: AnnexBranch
+    dirty: set[RelPath] = field(default_factory=set[RelPath])
+    """Paths to look at: not as the branch and the index say, or in doubt."""
+    index_differs: set[RelPath] = field(default_factory=set[RelPath])
+    index_late: dict[RelPath, Entry | None] = field(default_factory=dict[RelPath, Entry | None])
+    """Of those, the paths of which git's index has what an earlier commit had: the index is written late, and
+    the process was killed before."""
+    missing: dict[Key, set[RelPath]] = field(default_factory=lambda: defaultdict[Key, set[RelPath]](set))
+    """Content that the branch names and the annex lacks."""
+    unpopulated: set[RelPath] = field(default_factory=set[RelPath])
+    """Pointer files whose content is in the annex."""
+    present: set[Key] = field(default_factory=set[Key])
+    """Their keys: a process that died may not have recorded that they are here."""
+
+    def close(self) -> None:
+        """Let go of everything. Blocking."""
+        self.watcher.close()
+        self.state.work_tree.close()
+        self.state.repo.close()
+
+
+def open_folder(root: Path, board: Board) -> Opened:
+    """Open a folder that `up` has made ready. Raises InstepError with the way out."""
+    repo = Repository.open(root)
+    shutil.rmtree(repo.staging, ignore_errors=True)  # what a killed process had written aside
+    branch = repo.refs.head_branch()
+    for objection in check_supported(repo):
+        raise objection
+    if branch is None:
+        raise InstepError("No branch is checked out.", "Check one out: git switch BRANCH")
+    annex_branch = AnnexBranch(repo)
+    state = FolderState(
+        repo=repo,
+        uuid=uuid_of(repo),
+        branch=branch,
+        head=repo.refs.read(f"refs/heads/{branch}"),
+        store=AnnexStore(repo),
+        settings=read_settings(repo, annex_branch),
+        work_tree=WorkTree(repo.root, repo.private),
+        ignore=IgnoreRules.of(repo),
+        board=board,
+    )
+    watcher = TreeWatcher(repo.root, state.skip)
+    watcher.start()
+    watcher.watch_git(repo.git_dir)
+    opened = Opened(state, watcher, annex_branch)
+    _compare(opened)
+    return opened
+
+
+def _compare(opened: Opened) -> None:
+    """One look at the whole folder."""
+    state = opened.state
+    index = _Index(state.repo)
+    tracked: dict[RelPath, Entry] = dict(walk(state.tree, state.repo.objects.tree))
+    opened.index_differs = {
+        path for path in {*tracked, *index.entries} if index.entry(path) != tracked.get(path)
+    }
+    opened.index_late = _late(state, {path: index.entry(path) for path in opened.index_differs})
+    for path, found in scan(state.work_tree.root, RelPath(b""), state.skip, pass_over):
+        entry = tracked.pop(path, None)
+        if entry is None or path in opened.index_differs or not index.vouches(path, found):
+            opened.dirty.add(path)
+            opened.index_differs.add(path)
+            continue
+        if found.st_size >= REMEMBER_BYTES:
+            state.known.note(path, Identity.of(found), entry)
+        elif found.st_size in POINTER_BYTES and stat.S_ISREG(found.st_mode):
+            _look_for_pointer(opened, path)
+    opened.dirty |= tracked.keys()
+    _missing_of_lag(opened)
+
+
+def _late(state: FolderState, differing: Mapping[RelPath, Entry | None]) -> dict[RelPath, Entry | None]:
+    """The index entries that some recent commit had at that path, or that are not there. # I27"""
+    late: dict[RelPath, Entry | None] = {path: None for path, entry in differing.items() if entry is None}
+    left = {path: entry for path, entry in differing.items() if entry is not None}
+    commit = state.head
+    for _ in range(RECENT_COMMITS):
+        if commit is None or not left:
+            break
+        tree, parents = state.tree_of(commit), state.repo.objects.commit(commit).parents
+        seen = {path for path, entry in left.items() if lookup(tree, path, state.repo.objects.tree) == entry}
+        late |= {path: left.pop(path) for path in seen}
+        commit = parents[0] if parents else None
+    return late
+
+
+def _look_for_pointer(opened: Opened, path: RelPath) -> None:
+    try:
+        with open(os.path.join(opened.state.work_tree.root, path), "rb") as file:
+            key = key_of_pointer(file.read(POINTER_BYTES.stop))
+    except OSError:
+        return
+    if key is None:
+        return
+    if opened.state.store.has(key):
+        opened.unpopulated.add(path)
+        opened.present.add(key)  # I11
+    else:
+        opened.missing[key].add(path)
+
+
+def _missing_of_lag(opened: Opened) -> None:
+    state = opened.state
+    for path, lag in state.lag.paths.items():
+        entry = lookup(state.tree, path, state.repo.objects.tree)
+        key = state.key_of(entry) if entry is not None else None
+        if lag.cause is Cause.CONTENT and key is not None:
+            if state.store.has(key):
+                opened.present.add(key)  # I11
+            else:
+                opened.missing[key].add(path)
+
+
+class _Index:
+    """git's index at the start: what it has, and what it knows of the files."""
+
+    def __init__(self, repo: Repository) -> None:
+        path = repo.git_dir + b"/index"
+        self.entries: dict[RelPath, IndexEntry] = {}
+        self._written_ns = 0
+        try:
+            self._written_ns = os.stat(path).st_mtime_ns
+            self.entries = {e.path: e for e in read_index(path, repo.format.oid_bytes) if not e.stage}
+        except (FileNotFoundError, GitError):
+            pass  # none yet, or of a kind that only git reads: every file is looked at
+
+    def entry(self, path: RelPath) -> Entry | None:
+        found = self.entries.get(path)
+        return found.entry if found is not None else None
+
+    def vouches(self, path: RelPath, found: os.stat_result) -> bool:
+        """Whether the file is still the one that the index saw, and was old enough then to be trusted."""
+        seen = self.entries[path]
+        return (
+            seen.mtime_ns == found.st_mtime_ns
+            and seen.ctime_ns == found.st_ctime_ns
+            and seen.size == found.st_size & 0xFFFFFFFF
+            and seen.ino == found.st_ino & 0xFFFFFFFF
+            and found.st_mtime_ns // 10**9 < self._written_ns // 10**9
+        )

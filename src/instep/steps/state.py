@@ -1,0 +1,107 @@
+"""What the steps of one folder share, and the one lock that they take turns with.
+
+One writer per repository: whoever moves the branch, writes the work tree or the lag book holds `writer`.
+Work that blocks (everything in `git`, `annex`, `fs`) runs in one worker thread at a time under that lock,
+so the folder's own state needs no further locking.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from instep.annex.settings import AnnexSettings
+from instep.annex.store import AnnexStore
+from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer
+from instep.core.tree import lookup
+from instep.core.types import MODE_LINK, Entry, Key, Oid, RelPath, RemoteUuid
+from instep.fs.install import WorkTree
+from instep.fs.read import Gone, identify
+from instep.git.ignore import IgnoreRules
+from instep.git.repository import Repository
+from instep.steps.known import KnownFiles
+from instep.steps.lag import LagBook
+from instep.steps.ports import Board
+from instep.steps.turns import Turns
+
+R = TypeVar("R")
+
+
+@dataclass
+class FolderState:
+    """One folder: what it stands on, where it stands, and who listens when it moves."""
+
+    repo: Repository
+    uuid: RemoteUuid
+    branch: str
+    """The checked-out branch, without `refs/heads/`."""
+    head: Oid | None
+    """The commit it stands at; None while it is unborn."""
+    store: AnnexStore
+    settings: AnnexSettings
+    work_tree: WorkTree
+    ignore: IgnoreRules
+    board: Board
+    known: KnownFiles = field(default_factory=KnownFiles)
+    writer: anyio.Lock = field(default_factory=anyio.Lock)
+
+    coming: Oid | None = None
+    """A commit that is made and on its way to the disk; peers may have it already."""
+    tell_coming: Callable[[], object] = field(default=lambda: None)
+    """Called (in the worker thread) when `coming` was set."""
+
+    def __post_init__(self) -> None:
+        self.lag = LagBook(self.repo.private + b"/lag")
+        self.turns = Turns(self.repo)
+
+    @property
+    def branch_ref(self) -> str:
+        return f"refs/heads/{self.branch}"
+
+    @property
+    def staging(self) -> bytes:
+        """Where files are written aside; what lies there at the start is junk."""
+        return self.repo.staging
+
+    @property
+    def tip(self) -> Oid | None:
+        """What is pushed: the newest commit there is, durable here or not yet."""
+        return self.coming or self.head
+
+    @property
+    def tree(self) -> Oid | None:
+        """The tree that the branch stands at."""
+        return None if self.head is None else self.tree_of(self.head)
+
+    def tree_of(self, commit: Oid) -> Oid:
+        return self.repo.objects.commit(commit).tree
+
+    async def work(self, do: Callable[[], R]) -> R:
+        """Run blocking work as the folder's one writer, while no git command of a person's changes the work
+        tree. It is never abandoned half way.
+        """
+        async with self.writer:
+            await self.turns.wait()  # I27
+            return await anyio.to_thread.run_sync(do)
+
+    def key_of(self, entry: Entry) -> Key | None:
+        """The annex key that an entry of a tree stands for, if it is annexed."""
+        if entry.is_tree:
+            return None
+        data = self.repo.objects.small(entry.oid, MAX_POINTER_BYTES)
+        if data is None:
+            return None
+        return key_of_link(data) if entry.mode == MODE_LINK else key_of_pointer(data)
+
+    def is_echo(self, path: RelPath) -> bool:
+        """Whether the file there is known to be what the branch or an installation put there. # I4"""
+        try:
+            return self.known.entry(path, identify(self.work_tree.root_fd, path)) is not None
+        except (Gone, OSError):
+            return False
+
+    def skip(self, path: RelPath, is_dir: bool) -> bool:
+        """Whether a scan or a watch passes this name over: what is tracked stays so, ignored or not. # I22"""
+        return self.ignore.ignored(path, is_dir) and lookup(self.tree, path, self.repo.objects.tree) is None

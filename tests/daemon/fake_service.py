@@ -1,0 +1,45 @@
+"""A service without a folder behind it, for tests of everything that asks one."""
+
+import anyio
+from anyio.abc import ByteStream
+
+from instep.core.errors import InstepError
+from instep.daemon.board import StatusBoard
+
+
+class FakeService:
+    """Waits until the board says "in step"; remembers what it was told; a link gets its bytes back."""
+
+    def __init__(self, board: StatusBoard) -> None:
+        self.board = board
+        self.waiting = 0
+        self.links: list[bytes] = []
+
+    async def wait(self, remote: str | None) -> None:
+        if remote is not None and remote not in [known.name for known in self.board.status().remotes]:
+            raise InstepError(f"There is no remote {remote}.", "See: instep remote list")
+        self.waiting += 1
+        try:
+            version = 0
+            while not self.board.status().in_step:
+                version = await self.board.changed(version)
+        finally:
+            self.waiting -= 1
+
+    def outstanding(self, remote: str | None) -> list[str]:
+        return self.board.status().outstanding
+
+    async def add_remote(self, name: str, url: str) -> None:
+        self.board.remote(name, url=url)
+
+    async def remove_remote(self, name: str) -> None:
+        self.board.remote_gone(name)
+
+    async def accept_link(self, stream: ByteStream) -> None:
+        try:
+            while True:
+                data = await stream.receive()
+                self.links.append(data)
+                await stream.send(data)
+        except anyio.EndOfStream:
+            return

@@ -1,0 +1,194 @@
+"""One link to each peer, whoever dials; who is not there is tried again; who is removed is forgotten."""
+
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
+
+from instep.daemon.board import StatusBoard
+from instep.daemon.peers import Peers
+from instep.remotes.dial import PREAMBLE
+from instep.remotes.frames import Hello
+from instep.remotes.link import Link, open_link
+from instep.remotes.socket_path import socket_path
+from instep.steps.session import Session
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE_S = 10.0
+
+
+class Log:
+    """Where the board's lines go."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def append(self, event: str, text: str, facts: dict[str, object]) -> None:
+        self.lines.append(text)
+
+
+class Used(Session):
+    """A session that only lasts as long as its link."""
+
+    def __init__(self, link: Link, name: str) -> None:
+        self.link = link
+        self.name = name
+
+
+class Owner:
+    """A folder of which only the links matter."""
+
+    def __init__(self, uuid: str) -> None:
+        self.uuid = uuid
+        self.log = Log()
+        self.board = StatusBoard("/folder", self.log)
+        self.peers = Peers(self, self.board)
+
+    def hello(self) -> Hello:
+        return Hello(1, 1, "test", self.uuid, "sha1", "/folder")
+
+    def session(self, link: Link, name: str) -> Session:
+        return Used(link, name)
+
+    async def use(self, session: Session) -> None:
+        async for _ in session.link:
+            pass
+
+    async def until(self, **remotes: bool) -> None:
+        """Wait until the board knows just these remotes, reachable or not."""
+        version = 0
+        with anyio.fail_after(PATIENCE_S):
+            while {r.name: r.reachable for r in self.board.status().remotes} != remotes:
+                version = await self.board.changed(version)
+
+
+async def _pair() -> tuple[UNIXSocketStream, UNIXSocketStream]:
+    ours, theirs = socket.socketpair()
+    return await UNIXSocketStream.from_socket(ours), await UNIXSocketStream.from_socket(theirs)
+
+
+@asynccontextmanager
+async def calling(owner: Owner, uuid: str) -> AsyncGenerator[Link]:
+    """Somebody calls."""
+    here, there = await _pair()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(owner.peers.accept, here)
+        async with open_link(there, Hello(1, 1, "test", uuid, "sha1", "/other"), dialled=True) as link:
+            yield link
+    await anyio.aclose_forcefully(here)
+
+
+@asynccontextmanager
+async def serving(tasks: TaskGroup, folder: Path, owner: Owner) -> AsyncGenerator[None]:
+    """The other folder's process, where a dialler looks for it."""
+
+    async def answer(stream: SocketStream) -> None:
+        assert await stream.receive(len(PREAMBLE)) == PREAMBLE
+        await owner.peers.accept(stream)
+
+    async with await anyio.create_unix_listener(socket_path(folder)) as listener:
+        tasks.start_soon(listener.serve, answer)
+        yield
+
+
+@pytest.fixture
+def low() -> Owner:
+    return Owner("11111111-low")
+
+
+@pytest.fixture
+def high() -> Owner:
+    return Owner("99999999-high")
+
+
+async def test_who_calls_has_a_name_and_is_forgotten_when_it_goes(low: Owner) -> None:
+    async with calling(low, "55555555-other"):
+        await low.until(**{"other-55555555": True})
+        assert list(low.peers.sessions) == ["other-55555555"]
+    assert low.peers.sessions == {}
+    await low.until()
+
+
+async def test_a_remote_that_calls_is_known_by_its_place(low: Owner) -> None:
+    low.peers.set({"friend": "/other"})
+    async with calling(low, "55555555-other"):
+        await low.until(friend=True)
+    await low.until(friend=False)
+
+
+async def test_a_new_call_takes_the_place_of_the_old_one(low: Owner) -> None:
+    async with calling(low, "55555555-other") as first:
+        await low.until(**{"other-55555555": True})
+        async with calling(low, "55555555-other"):
+            with anyio.fail_after(PATIENCE_S):
+                async for _ in first:
+                    pass
+            await low.until(**{"other-55555555": True})
+
+
+async def test_nobody_there_is_said(low: Owner, tmp_path: Path) -> None:  # I29
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(low.peers.run)
+        await anyio.wait_all_tasks_blocked()
+        low.peers.set({"absent": str(tmp_path)})
+        await low.until(absent=False)
+        with anyio.fail_after(PATIENCE_S):
+            while low.board.counts["log-remote"] == 0 and low.board.status().remotes[0].reason in (
+                "",
+                "not reachable",
+            ):
+                await low.board.changed(low.board.version)
+        assert low.board.status().remotes[0].reason == "no instep runs there"
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_remote_is_dialled_and_removed(low: Owner, high: Owner, tmp_path: Path) -> None:  # I22
+    async with anyio.create_task_group() as tasks, serving(tasks, tmp_path, high):
+        tasks.start_soon(low.peers.run)
+        await anyio.wait_all_tasks_blocked()
+        low.peers.set({"friend": str(tmp_path)})
+        await low.until(friend=True)
+        low.peers.set({})
+        with anyio.fail_after(PATIENCE_S):
+            while low.peers.sessions:
+                await anyio.wait_all_tasks_blocked()
+                await anyio.to_thread.run_sync(lambda: None)
+        await low.until()
+        tasks.cancel_scope.cancel()
+
+
+async def test_of_two_links_both_keep_the_one_that_the_lower_dialled(
+    low: Owner, high: Owner, tmp_path: Path
+) -> None:
+    async with (
+        anyio.create_task_group() as tasks,
+        serving(tasks, tmp_path / "l", low),
+        serving(tasks, tmp_path / "h", high),
+    ):
+        low.peers.set({"h": str(tmp_path / "h")})
+        high.peers.set({"l": str(tmp_path / "l")})
+        tasks.start_soon(low.peers.run)
+        tasks.start_soon(high.peers.run)
+        with anyio.fail_after(PATIENCE_S):
+            while not (low.peers.sessions and high.peers.sessions) or not all(
+                session.link.dialled for session in low.peers.sessions.values()
+            ):
+                await anyio.wait_all_tasks_blocked()
+                await anyio.to_thread.run_sync(lambda: None)
+        assert len(low.peers.sessions) == 1
+        tasks.cancel_scope.cancel()
+
+
+async def test_an_address_over_the_network_does_not_stop_the_others(
+    low: Owner, tmp_path: Path
+) -> None:  # I25
+    async with anyio.create_task_group() as tasks:
+        low.peers.set({"far": "host:path", "odd": "ext::sh -c x", "near": str(tmp_path)})
+        tasks.start_soon(low.peers.run)
+        await low.until(far=False, odd=False, near=False)
+        tasks.cancel_scope.cancel()

@@ -1,0 +1,134 @@
+"""Real background processes: one per folder, ready or refused in a sentence, stopped cleanly, and killed."""
+
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from instep.core.errors import InstepError
+from instep.daemon.client import NotRunning, ask, is_running, watch
+from instep.daemon.lock import AlreadyRunning, FolderLock, holder
+from instep.daemon.logbook import read_lines
+from instep.daemon.places import known_folders, log_file, output_file
+from instep.daemon.process import StartFailed, Starting, stop
+from instep.remotes.socket_path import find_socket
+from tests.conftest import RepositoryMaker
+from tests.daemon.fake_instep import COMMAND
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def folder(plain_repository: RepositoryMaker) -> Iterator[Path]:
+    root = plain_repository("folder")
+    yield root
+    stop(root)
+
+
+def start(root: Path) -> int:
+    return Starting(root, COMMAND).wait()
+
+
+def wait_for_end(pid: int) -> None:
+    os.waitpid(pid, 0)  # a test is the parent; `up` in its own process is not there any more
+
+
+def test_start_ask_and_stop(folder: Path) -> None:
+    assert not is_running(folder)
+    pid = start(folder)
+    assert holder(folder / ".git") == pid
+    status = ask(folder, "status")
+    assert (status["folder"], status["in_step"]) == (str(folder), True)
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert os.getsid(pid) == pid
+    assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+    assert os.readlink(f"/proc/{pid}/fd/2") == str(output_file(folder))
+    socket = find_socket(folder)
+    assert socket is not None
+    assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+    assert folder in known_folders()
+    assert stop(folder) is True
+    assert stop(folder) is False
+    assert not is_running(folder)
+    with pytest.raises(NotRunning):
+        ask(folder, "status")
+    assert [line["event"] for line in read_lines(log_file(folder))] == ["start", "test", "stop"]
+
+
+def test_only_one_per_folder(folder: Path) -> None:
+    pid = start(folder)
+    with pytest.raises(StartFailed, match=f"already, by process {pid}"):
+        start(folder)
+    with pytest.raises(AlreadyRunning):
+        FolderLock(folder, folder / ".git")
+    assert is_running(folder)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(folder: Path, how: signal.Signals) -> None:
+    pid = start(folder)
+    os.kill(pid, how)
+    wait_for_end(pid)
+    assert find_socket(folder) is None
+    assert [line["event"] for line in read_lines(log_file(folder))][-1] == "stop"
+
+
+def test_killed_and_started_again(folder: Path) -> None:  # I27
+    pid = start(folder)
+    os.kill(pid, signal.SIGKILL)
+    wait_for_end(pid)
+    assert not is_running(folder)
+    assert stop(folder) is False
+    assert start(folder) != pid
+    assert is_running(folder)
+
+
+def test_a_process_that_does_not_answer_is_stopped_too(folder: Path) -> None:
+    start(folder)
+    socket = find_socket(folder)
+    assert socket is not None
+    socket.unlink()
+    assert stop(folder) is True
+
+
+@pytest.mark.parametrize(
+    ("how", "text", "fix"),
+    [
+        ("REFUSE", "This folder is refused.", "Do as the test says."),
+        ("CRASH", "It can't be started: RuntimeError: crashed as the test wants it", ""),
+        ("DIE", "ended at once: last words", "Its whole output is in"),
+    ],
+)
+def test_a_start_that_fails_says_why(folder: Path, how: str, text: str, fix: str) -> None:
+    (folder / how).touch()
+    with pytest.raises(StartFailed) as caught:
+        start(folder)
+    assert text in caught.value.text
+    assert fix in caught.value.fix
+    assert not is_running(folder)
+
+
+def test_no_repository_no_start(tmp_path: Path) -> None:
+    with pytest.raises(InstepError, match="in no folder"):
+        start(tmp_path)
+
+
+def test_watch_ends_with_the_process(folder: Path) -> None:
+    start(folder)
+    statuses = watch(folder)
+    assert next(statuses)["state"] == "in step"
+    ask(folder, "remote-add", name="copy", url="/copy")
+    late = next(statuses)
+    assert (late["state"], [remote["name"] for remote in late["remotes"]]) == ("waiting", ["copy"])
+    stop(folder)
+    assert list(statuses) == []
+
+
+def test_a_folder_with_a_very_long_path(tmp_path: Path, plain_repository: RepositoryMaker) -> None:
+    root = plain_repository("/".join(["d" * 200] * 10))
+    start(root)
+    assert ask(root, "status")["in_step"] is True
+    assert stop(root) is True

@@ -1,0 +1,56 @@
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from instep.fs.watcher import TreeWatcher
+
+from .follower import skip_ignored
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Callable[..., None]:
+    def git(*args: str) -> None:
+        person = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+        subprocess.run(["git", "-C", tmp_path, *person, *args], check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    return git
+
+
+def test_git_s_own_changes_are_named(tmp_path: Path, repository: Callable[..., None]) -> None:
+    git_dir = tmp_path / ".git"
+    watcher = TreeWatcher(bytes(tmp_path), skip_ignored)
+    watcher.start()
+    watcher.watch_git(bytes(git_dir))
+    said: list[set[str]] = []
+    for args in (
+        ["commit", "-q", "--allow-empty", "-m", "second"],
+        ["branch", "deep/er/branch"],
+        ["update-ref", "refs/heads/deep/er/branch", "HEAD~1"],
+        ["symbolic-ref", "HEAD", "refs/heads/deep/er/branch"],
+        ["pack-refs", "--all"],
+        ["config", "a.b", "c"],
+        ["hash-object", "-w", ".git/HEAD"],
+    ):
+        repository(*args)
+        said.append(watcher.read().extra)
+    (git_dir / "info" / "exclude").write_text("*.tmp\n")
+    said.append(watcher.read().extra)
+    assert said == [{"refs"}] * 5 + [{"config"}, set(), {"exclude"}]
+    assert watcher.read().extra == set()
+    watcher.close()
+
+
+def test_a_linked_work_tree_has_two(tmp_path: Path, repository: Callable[..., None]) -> None:
+    repository("worktree", "add", "-q", "linked")
+    watcher = TreeWatcher(bytes(tmp_path / "linked"), skip_ignored)
+    watcher.start()
+    watcher.watch_git(bytes(tmp_path / ".git" / "worktrees" / "linked"))
+    repository("config", "a.b", "c")
+    assert watcher.read().extra == {"config"}
+    repository("-C", "linked", "checkout", "-q", "-b", "other")
+    assert watcher.read().extra == {"refs"}
+    watcher.close()

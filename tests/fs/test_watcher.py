@@ -1,0 +1,277 @@
+"""I21: whatever happened or was dropped, looking where the watcher says gives what a scan gives."""
+
+import os
+import select
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instep.core.types import RelPath
+from instep.fs import inotify
+from instep.fs.watcher import TreeWatcher
+
+from .bursts import Burst
+from .conftest import Root
+from .follower import ROOT, Follower, picture, skip_ignored
+
+
+@pytest.fixture
+def follower(root: Root) -> Iterator[Follower]:
+    follower = Follower(root.path)
+    yield follower
+    follower.close()
+
+
+def in_step(follower: Follower) -> bool:
+    follower.follow()
+    return follower.picture == picture(follower.root)
+
+
+def holds_after(root: Root, acts: list[Callable[[], object]]) -> None:
+    """After each act on its own: every one must be noticed by itself."""
+    follower = Follower(root.path)
+    for act in acts:
+        act()
+        assert in_step(follower)
+        assert in_step(follower)
+    follower.close()
+
+
+def test_each_way_to_change_a_file_is_noticed(root: Root) -> None:
+    f, g = root.at(root.file(b"d/f", b"123456")), root.at(b"d/g")
+    outside = root.path.parent / "outside"
+    outside.write_bytes(b"from outside")
+    holds_after(
+        root,
+        [
+            lambda: f.write_bytes(b"1234"),
+            lambda: os.truncate(f, 2),
+            lambda: f.chmod(0o755),
+            lambda: f.rename(g),
+            lambda: os.link(outside, f),
+            f.unlink,
+            lambda: outside.rename(f),
+            lambda: f.rename(outside),
+            lambda: f.symlink_to("g"),
+            lambda: os.replace(g, f),
+            lambda: os.mkfifo(g),
+            g.unlink,
+            g.touch,
+        ],
+    )
+
+
+def test_each_way_to_change_a_directory_is_noticed(root: Root) -> None:
+    root.file(b"d/e/f")
+    d, outside = root.at(b"d"), root.path.parent / "outside"
+    holds_after(
+        root,
+        [
+            lambda: root.file(b"new/with/file"),
+            lambda: root.file(b"new/with/second"),
+            lambda: d.rename(root.at(b"new/d")),
+            lambda: root.file(b"new/d/e/g"),
+            lambda: root.at(b"new").rename(outside),
+            lambda: (outside / "d" / "e" / "g").write_bytes(b"2"),
+            lambda: outside.rename(d),
+            lambda: root.file(b"d/d/e/g", b"3"),
+            lambda: d.rename(root.at(b"ignored-d")),
+            lambda: root.file(b"ignored-d/d/e/g", b"4"),
+            lambda: root.at(b"ignored-d").rename(d),
+            lambda: root.file(b"d/d/e/g", b"5"),
+            lambda: shutil.rmtree(d),
+            lambda: root.file(b"d/e/f", b"6"),
+        ],
+    )
+
+
+def test_watches_are_as_many_as_directories(root: Root, follower: Follower) -> None:
+    for path in (b"a/b/c/f", b"a/ignored-x/y/f"):
+        root.file(path)
+    follower.follow()
+    assert len(follower.watcher) == 4
+    root.at(b"a").rename(root.path.parent / "out")
+    follower.follow()
+    assert len(follower.watcher) == 1
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=8)
+def test_bursts_of_another_process(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    root = tmp_path_factory.mktemp("burst") / "root"
+    root.mkdir()
+    Burst(root, seed).run(30)
+    follower = Follower(root)
+    child = os.fork()  # a process: a thread would take turns with us
+    if child == 0:
+        try:
+            Burst(root, seed + 1).run(250)
+        finally:
+            os._exit(0)
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        follower.follow()
+    assert in_step(follower)
+    follower.close()
+    shutil.rmtree(root)
+
+
+def test_a_real_overflow_means_look_everywhere(root: Root, follower: Follower) -> None:
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    a, b = root.at(root.file(b"a")), root.at(root.file(b"b"))
+    follower.follow()
+    for _ in range(limit // 2 + 10):  # alternating: equal events in a row are one
+        a.chmod(0o600)
+        b.chmod(0o600)
+    root.file(b"lost/in/the/flood")
+    assert follower.follow().scan == {ROOT}
+    assert follower.picture == picture(root.path)
+    root.file(b"lost/in/the/end")
+    assert in_step(follower)
+
+
+def test_many_new_files_are_all_reported(root: Root, follower: Follower) -> None:
+    dirty: set[RelPath] = set()
+    for n in range(10_000):
+        os.close(os.open(root.at(b"%d" % n), os.O_CREAT | os.O_WRONLY))
+        if n % 3000 == 0:
+            dirty |= follower.watcher.read().dirty
+    assert select.select([follower.watcher], [], [], 0)[0]
+    dirty |= follower.watcher.read().dirty
+    assert dirty == {b"%d" % n for n in range(10_000)}
+    assert not select.select([follower.watcher], [], [], 0)[0]
+
+
+def test_a_file_is_dirty_when_it_is_closed(root: Root, follower: Follower) -> None:
+    with root.at(b"f").open("wb", buffering=0) as out:
+        for _ in range(2):
+            out.write(b"1")
+            observed = follower.follow()
+            assert (observed.dirty, observed.busy) == (set(), {b"f"})
+    assert follower.follow().dirty == {b"f"}
+    os.truncate(root.at(b"f"), 1)
+    assert follower.follow().dirty == {b"f"}
+
+
+def test_repositories_inside_are_left_alone(root: Root) -> None:
+    """I23"""
+    root.file(b"inner/.git/HEAD")
+    root.file(b"plain/below/f")
+    follower = Follower(root.path)
+    assert follower.watcher.nested == {b"inner"}
+    root.file(b"inner/f")
+    root.file(b"inner/.git/index")
+    observed = follower.follow()
+    assert (observed.dirty, observed.scan) == (set(), set())
+    root.at(b"plain/.git").mkdir()
+    assert in_step(follower)
+    assert follower.watcher.nested == {b"inner", b"plain"}
+    shutil.rmtree(root.at(b"inner/.git"))
+    assert in_step(follower)
+    assert b"inner/f" in follower.picture
+    root.at(b"plain").rename(root.at(b"moved"))
+    assert in_step(follower)
+    assert follower.watcher.nested == {b"moved"}
+    follower.close()
+
+
+def test_ignored_names_are_not_reported_and_asked_about_again(root: Root) -> None:
+    """I22"""
+    ignored = {b"build"}
+    watcher = TreeWatcher(root.name, lambda path, is_directory: path in ignored)
+    root.file(b"build/f")
+    watcher.start()
+    root.file(b"build/g")
+    assert watcher.read().dirty == set()
+    ignored.clear()
+    watcher.refresh()
+    root.file(b"build/g", b"2")
+    assert watcher.read().dirty == {b"build/g"}
+    ignored.add(RelPath(b"build"))
+    watcher.refresh()
+    root.file(b"build/g", b"3")
+    assert watcher.read().dirty == set()
+    watcher.close()
+
+
+@pytest.mark.parametrize("way", ["moved", "deleted", "unlinked .git"])
+def test_a_root_that_goes_is_said_so(root: Root, way: str) -> None:
+    root.at(b".git").mkdir()
+    watcher = TreeWatcher(root.name, skip_ignored)
+    watcher.start()
+    assert not watcher.read().root_gone
+    match way:
+        case "moved":
+            root.path.rename(root.path.parent / "elsewhere")
+        case "deleted":
+            shutil.rmtree(root.path)
+        case _:
+            root.at(b".git").rmdir()
+    assert watcher.read().root_gone
+    watcher.close()
+
+
+def test_a_root_made_anew_is_not_the_root(root: Root) -> None:
+    watcher = TreeWatcher(root.name, skip_ignored)
+    watcher.start()
+    root.path.rename(root.path.parent / "elsewhere")
+    root.path.mkdir()
+    watcher.refresh()
+    assert watcher.read().root_gone
+    assert len(watcher) == 0
+    watcher.close()
+
+
+class FewWatches(inotify.Inotify):
+    """The kernel's answer at the limit of watches."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.wds: set[int] = set()
+
+    def add(self, path: bytes, mask: int) -> int:
+        wd = super().add(path, mask)
+        self.wds.add(wd)
+        if len(self.wds) > self.limit:
+            self.wds.discard(wd)
+            self.remove(wd)
+            raise OSError(28, "No space left on device")
+        return wd
+
+
+def test_the_watch_limit_is_named(root: Root) -> None:
+    for name in (b"a/x/f", b"b/x/f"):
+        root.file(name)
+    few = FewWatches(2)
+    watcher = TreeWatcher(root.name, skip_ignored, few)
+    watcher.start()
+    assert len(watcher) == 2
+    assert len(watcher.unwatched) == 2
+    few.limit = 100
+    watcher.refresh()
+    assert (len(watcher), watcher.unwatched) == (5, set())
+    watcher.close()
+
+
+def test_a_directory_that_becomes_readable_is_scanned(root: Root) -> None:
+    if os.geteuid() == 0:
+        return
+    root.file(b"d/f")
+    root.at(b"d").chmod(0)
+    watcher = TreeWatcher(root.name, skip_ignored)
+    watcher.start()
+    assert watcher.unreadable == {b"d"}
+    root.at(b"d").chmod(0o755)
+    assert watcher.read().scan == {b"d"}
+    assert watcher.unreadable == set()
+    watcher.close()
+
+
+def test_names_are_bytes(root: Root, follower: Follower) -> None:
+    for name in (b"n\xff\nx", b"-rf", b"n" * 255, b"d\xfe/\xff"):
+        root.file(name)
+        assert in_step(follower)

@@ -1,0 +1,57 @@
+"""A lock that a killed git left is removed; one that a living git holds is not (I27)."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from instep.git.locks import git_at_work, remove_stale_locks
+from instep.git.repository import Repository
+from tests.conftest import RepositoryMaker
+
+
+@pytest.fixture
+def repo(plain_repository: RepositoryMaker) -> Repository:
+    return Repository.open(plain_repository())
+
+
+def lock(repo: Repository, name: bytes, age_s: float = 60.0) -> bytes:
+    path = repo.git_dir + b"/" + name
+    with open(path, "wb"):
+        pass
+    then = time.time() - age_s
+    os.utime(path, (then, then))
+    return path
+
+
+@pytest.mark.parametrize("name", [b"HEAD.lock", b"index.lock", b"refs/heads/main.lock"])
+def test_a_dead_git_s_lock_goes(repo: Repository, name: bytes) -> None:  # I27
+    path = lock(repo, name)
+    assert remove_stale_locks(repo) == [path]
+    assert not os.path.exists(path)
+
+
+def test_a_young_lock_stays(repo: Repository) -> None:  # I27
+    path = lock(repo, b"HEAD.lock", age_s=0)
+    assert remove_stale_locks(repo) == []
+    assert os.path.exists(path)
+
+
+def test_while_a_git_works_there_every_lock_stays(repo: Repository) -> None:  # I27
+    path = lock(repo, b"index.lock")
+    shell = ["sh", "-c", 'git -C "$0" cat-file --batch; echo end', os.fsdecode(repo.root)]
+    with subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdin.write(b"HEAD\n")
+        parent.stdin.flush()
+        parent.stdout.readline()  # git answers, so it is there
+        assert git_at_work(repo)
+        assert remove_stale_locks(repo) == []
+    assert os.path.exists(path)
+
+
+def test_our_own_lasting_processes_are_no_reason_to_wait(repo: Repository) -> None:
+    repo.objects.resolve("HEAD")  # starts `git cat-file`
+    assert not git_at_work(repo)

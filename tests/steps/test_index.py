@@ -1,0 +1,82 @@
+"""git's index follows the branch, late, and takes nothing away that a person staged."""
+
+from pathlib import Path
+
+import pytest
+
+from instep.steps.index import IndexStep
+from tests.steps.side import Side, SideMaker
+
+
+def write(step: IndexStep) -> None:
+    """What the step does when the folder has been quiet."""
+    step._unsettled |= step.mailbox.content  # pyright: ignore[reportPrivateUsage]
+    step._write()  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.fixture
+def step(a: Side) -> IndexStep:
+    """The step of a folder whose index holds what its branch holds."""
+    a.save("start", "start")
+    a.git("reset", "-q")
+    found = IndexStep(a.state)
+    found.start_from(a.state.tree, ())
+    return found
+
+
+def test_git_finds_nothing_to_say_afterwards(a: Side, step: IndexStep) -> None:  # I30
+    a.write("d/one", "1")
+    a.save("film.bin", b"x" * 5000)
+    a.commit()
+    (a.folder / "start").unlink()
+    a.commit("start")
+    write(step)
+    assert a.git("status", "--porcelain") == ""
+    assert a.git("ls-files").split() == ["d/one", "film.bin"]
+
+
+def test_what_a_person_staged_stays(a: Side, step: IndexStep) -> None:  # I27
+    a.write("mine", "staged")
+    a.git("add", "mine")
+    a.write("mine", "and changed again")
+    a.commit("mine")
+    write(step)
+    assert a.git("show", ":mine") == "staged"
+
+
+def test_a_lock_of_somebody_else_is_waited_for(a: Side, step: IndexStep) -> None:  # I27
+    lock = a.folder / ".git/index.lock"
+    lock.touch()
+    done = a.save("one", "1")
+    step.touch(change.path for change in done.changes)
+    write(step)
+    assert a.git("ls-files").split() == ["start"]
+    lock.unlink()
+    write(step)
+    assert a.git("ls-files").split() == ["one", "start"]
+
+
+def test_a_lagging_file_is_not_vouched_for(a: Side, b: Side) -> None:  # I7
+    a.save("film.bin", b"old" * 1000)
+    b.merge(a)
+    a.save("film.bin", b"new" * 1000)
+    found = IndexStep(b.state)
+    b.merge(a, contents=False)
+    found.start_from(None, ())
+    write(found)
+    assert b.git("rev-parse", ":film.bin") == a.git("rev-parse", "HEAD:film.bin")
+
+
+def test_a_start_after_a_kill_mends_what_was_not_written(side: SideMaker) -> None:  # I27
+    a = side("a")
+    a.save("one", "1")
+    a.git("reset", "-q")
+    a.save("one", "2")
+    a.save("two", "2")
+    a = side("a")
+    found = IndexStep(a.state)
+    found.start_from(a.state.tree, a.opened.index_differs, a.opened.index_late)
+    write(found)
+    assert a.git("ls-files").split() == ["one", "two"]
+    assert a.git("diff", "--cached", "--name-only") == ""
+    assert Path(a.folder, ".git/index").exists()

@@ -1,0 +1,516 @@
+"""Two heads become one, the same on both sides; nothing that a person did in between is lost."""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from instep.core.commit import Commit, Signature
+from instep.core.pointers import key_of_pointer
+from instep.core.tree import diff, encode_tree
+from instep.core.types import MODE_FILE, MODE_TREE, Change, Entry, Object, Oid
+from instep.git.refs import RefMoved
+from instep.steps.arrival import Arrival, BadArrivalError, IncompleteError
+from instep.steps.committer import Committer
+from instep.steps.lag import Cause
+from instep.steps.merger import Merged
+from tests.steps.side import WHEN, Side, SideMaker, big, p
+
+WHO = Signature(b"x", b"x@x", 1_700_000_000)
+
+
+def met(a: Side, b: Side, name: str = "start", data: bytes | str = "start\n") -> None:
+    """Both sides stand at one commit."""
+    a.save(name, data)
+    b.merge(a)
+    assert a.head == b.head
+
+
+def cross(a: Side, b: Side) -> None:
+    """Each takes in what the other had; then each what the other has now."""
+    ours, theirs = b.arrival(a), a.arrival(b)
+    a.merger.merge(theirs)
+    b.merger.merge(ours)
+    a.merge(b)
+    b.merge(a)
+
+
+def same(a: Side, b: Side) -> dict[str, bytes]:
+    """Both stand at the same commit, and their work trees hold just that."""
+    assert a.head == b.head
+    for one in (a, b):
+        one.fsck()
+        head = one.head
+        assert one.commit().commit is None, "an echo"  # I4
+        assert one.head == head
+        assert not one.state.lag.paths
+    assert a.files() == b.files()
+    return a.files()
+
+
+def test_a_folder_without_a_commit_takes_what_comes(a: Side, b: Side) -> None:
+    a.write("d/one", "1")
+    a.save("film.bin", big("film"))
+    a.commit()
+    done = b.merge(a)
+    assert done.head == a.head
+    assert done.stored == [a.key("film.bin")]
+    assert same(a, b) == {"d/one": b"1", "film.bin": big("film")}
+
+
+def test_a_step_forward_needs_no_commit_of_its_own(a: Side, b: Side) -> None:  # I13
+    met(a, b)
+    a.save("start", "changed")
+    head = a.head
+    assert b.merge(a).head == head
+    assert b.merge(a).head is None, "nothing new"
+    assert same(a, b) == {"start": b"changed"}
+
+
+def test_both_sides_make_the_same_commit(a: Side, b: Side) -> None:  # I14
+    met(a, b)
+    a.save("mine", "a")
+    b.save("mine", "b")
+    a.save("a", "1")
+    b.save("b", "2")
+    cross(a, b)
+    files = same(a, b)
+    assert sorted(files.values()) == [b"1", b"2", b"a", b"b", b"start\n"]
+    assert a.state.repo.objects.commit(a.head).parents == tuple(
+        sorted(a.state.repo.objects.commit(a.head).parents)
+    )
+
+
+def test_two_that_never_met_become_one(a: Side, b: Side) -> None:  # I1
+    a.save("same", "same")
+    a.save("other", "a")
+    b.save("same", "same")
+    b.save("other", "b")
+    cross(a, b)
+    files = same(a, b)
+    assert sorted(files.values()) == [b"a", b"b", b"same"]
+
+
+def test_lines_of_both_sides_are_merged(a: Side, b: Side) -> None:
+    met(a, b, "text", "1\n2\n3\n4\n5\n")
+    a.save("text", "one\n2\n3\n4\n5\n")
+    b.save("text", "1\n2\n3\n4\nfive\n")
+    cross(a, b)
+    assert same(a, b) == {"text": b"one\n2\n3\n4\nfive\n"}
+
+
+def test_both_versions_of_an_annexed_file_are_kept(a: Side, b: Side) -> None:  # I1 I7
+    met(a, b, "film.bin", big("film"))
+    a.save("film.bin", big("mine"))
+    b.save("film.bin", big("yours"))
+    cross(a, b)
+    files = same(a, b)
+    assert sorted(files.values()) == sorted([big("mine"), big("yours")])
+    assert "film.bin" not in files
+
+
+def test_an_edit_beats_a_deletion_on_either_side(a: Side, b: Side) -> None:  # I5 I17
+    met(a, b, "x", "1")
+    met(a, b, "y", "1")
+    a.save("x", "edited by a")
+    (a.folder / "y").unlink()
+    a.commit("y")
+    (b.folder / "x").unlink()
+    b.commit("x")
+    b.save("y", "edited by b")
+    cross(a, b)
+    assert same(a, b) == {"x": b"edited by a", "y": b"edited by b"}
+
+
+# -- what happens between reading and installing ------------------------------------------------------
+
+
+def test_an_edit_that_nobody_told_of_is_committed_first(a: Side, b: Side) -> None:  # I1 I5
+    met(a, b, "x", "1")
+    a.save("x", "theirs")
+    b.write("x", "mine")
+    done = b.merge(a)
+    assert len(done.local) == 1
+    a.merge(b)
+    files = same(a, b)
+    assert sorted(files.values()) == [b"mine", b"theirs"]
+
+
+def test_a_deletion_that_arrives_leaves_what_was_edited(a: Side, b: Side) -> None:  # I5
+    met(a, b, "x", "1")
+    (a.folder / "x").unlink()
+    a.commit("x")
+    b.write("x", "mine")
+    b.merge(a)
+    a.merge(b)
+    assert same(a, b) == {"x": b"mine"}
+
+
+def test_a_deletion_that_nobody_told_of_meets_a_change(a: Side, b: Side) -> None:  # I5
+    met(a, b, "x", "1")
+    a.save("x", "theirs")
+    (b.folder / "x").unlink()
+    b.merge(a)
+    a.merge(b)
+    assert same(a, b) == {"x": b"theirs"}
+
+
+def test_an_ignored_file_in_the_way_is_kept(a: Side, b: Side) -> None:  # I1 I22
+    met(a, b)
+    b.write(".git/info/exclude", "x\n")
+    b.state.ignore.forget()
+    b.write("x", "mine")
+    a.save("x", "theirs")
+    b.merge(a)
+    a.merge(b)
+    files = same(a, b)
+    assert sorted(files.values()) == [b"mine", b"start\n", b"theirs"]
+
+
+def test_a_directory_in_the_way_stays_and_the_file_steps_aside(a: Side, b: Side) -> None:  # I1
+    met(a, b)
+    b.write("x/y/mine", "mine")
+    a.save("x", "theirs")
+    b.merge(a)
+    a.merge(b)
+    files = same(a, b)
+    assert files["x/y/mine"] == b"mine"
+    assert sorted(files.values()) == [b"mine", b"start\n", b"theirs"]
+
+
+def test_a_writer_keeps_its_file_and_the_merge_goes_on(a: Side, b: Side) -> None:  # I5 I9
+    met(a, b, "x", "1\n")
+    a.save("x", "theirs\n")
+    a.save("other", "2")
+    with open(b.folder / "x", "ab") as file:
+        done = b.merge(a)
+        assert done.head == a.head
+        assert b.files() == {"x": b"1\n", "other": b"2"}
+        lag = b.state.lag.get(p("x"))
+        assert lag is not None
+        assert lag.cause is Cause.BUSY
+        file.write(b"mine\n")
+        file.flush()
+        assert b.commit("x").still_open == {p("x")}
+    (fork,) = b.commit("x").forks
+    b.merger.merge(Arrival(fork, ""))
+    b.merger.retry(list(b.state.lag.paths))
+    a.merge(b)
+    files = same(a, b)
+    assert sorted(files.values()) == sorted([b"1\nmine\n", b"theirs\n", b"2"])
+
+
+def test_a_writer_that_changes_nothing_holds_nothing_up(a: Side, b: Side) -> None:
+    met(a, b, "x", "1")
+    a.save("x", "theirs")
+    with open(b.folder / "x", "ab"):
+        b.merge(a)
+    assert b.commit("x").unchanged_lag == {p("x")}
+    b.merger.retry([p("x")])
+    assert same(a, b) == {"x": b"theirs"}
+
+
+# -- names that can't be ------------------------------------------------------------------------------
+
+
+def _tree(side: Side, **blobs: bytes) -> tuple[dict[bytes, Entry], dict[Oid, Object]]:
+    objects = {side.state.repo.format.hash(b"blob", data): Object(b"blob", data) for data in blobs.values()}
+    entries = {os.fsencode(name): Entry(MODE_FILE, oid) for name, oid in zip(blobs, objects, strict=True)}
+    return entries, objects
+
+
+def _commit(
+    side: Side, entries: dict[bytes, Entry], objects: dict[Oid, Object], *parents: Oid
+) -> tuple[Oid, dict[Oid, Object]]:
+    """A commit of this tree as somebody else makes it, and all its objects."""
+    form, tree = side.state.repo.format, encode_tree(entries)
+    data = Commit(form.hash(b"tree", tree), parents, WHO, WHO, b"theirs\n").encode()
+    oid = form.hash(b"commit", data)
+    return oid, objects | {form.hash(b"tree", tree): Object(b"tree", tree), oid: Object(b"commit", data)}
+
+
+def test_a_name_that_cannot_be_here_is_never_deleted_elsewhere(a: Side, side: SideMaker) -> None:  # I3
+    a.save("start", "start")
+    entries, objects = _tree(a, **{"x" * 256: b"long", "short": b"1", "start": b"start"})
+    head, objects = _commit(a, entries, objects, a.head)
+    done = a.merger.merge(Arrival(head, "there", objects))
+    assert done.head == head
+    assert a.files() == {"short": b"1", "start": b"start"}
+    assert [lag.cause for lag in a.state.lag.paths.values()] == [Cause.BLOCKED]
+    assert a.commit().commit is None
+    assert a.commit("x" * 256).commit is None
+    a.merger.retry(list(a.state.lag.paths))
+    a.save("short", "2")
+    assert "x" * 256 in a.names()
+    a = side("a")  # and not after a start either
+    assert a.committer.commit(a.committer.expand([p("")])).commit is None
+    for path in a.opened.dirty:
+        a.commit(os.fsdecode(path))
+    assert "x" * 256 in a.names()
+    a.fsck()
+
+
+def test_a_directory_that_cannot_be_here_is_never_deleted_elsewhere(a: Side) -> None:  # I3
+    a.save("start", "start")
+    inner, objects = _tree(a, one=b"1", two=b"2")
+    tree = encode_tree(inner)
+    oid = a.state.repo.format.hash(b"tree", tree)
+    start = a.entry("start")
+    assert start is not None
+    entries = {b"start": start, b"x" * 256: Entry(MODE_TREE, oid)}
+    head, objects = _commit(a, entries, objects | {oid: Object(b"tree", tree)}, a.head)
+    a.merger.merge(Arrival(head, "there", objects))
+    assert len(a.state.lag.paths) == 2
+    assert a.commit().commit is None
+    assert a.commit("x" * 256).commit is None
+    assert a.state.head == head
+
+
+# -- content ------------------------------------------------------------------------------------------
+
+
+def test_a_film_that_changed_stays_until_the_new_one_is_here(a: Side, b: Side) -> None:  # I7
+    met(a, b, "film.bin", big("old"))
+    a.save("film.bin", big("new"))
+    key = a.key("film.bin")
+    done = b.merge(a, contents=False)
+    assert done.wanted == {key: {p("film.bin")}}
+    assert b.read("film.bin") == big("old")
+    assert b.commit().commit is None, "it is no edit"  # I4 I5
+    b.get(a, key)
+    b.merger.retry([p("film.bin")])
+    assert same(a, b) == {"film.bin": big("new")}
+
+
+def test_an_edit_of_a_film_whose_new_version_has_not_come_is_a_conflict(a: Side, b: Side) -> None:  # I1 I5
+    met(a, b, "film.bin", big("old"))
+    a.save("film.bin", big("new"))
+    key = a.key("film.bin")
+    b.merge(a, contents=False)
+    (fork,) = b.save("film.bin", big("mine")).forks
+    done = b.merger.merge(Arrival(fork, ""))
+    assert [conflict.path for conflict in done.conflicts] == [b"film.bin"]
+    b.get(a, key)
+    b.merger.retry({path for paths in done.wanted.values() for path in paths})
+    a.merge(b)
+    files = same(a, b)
+    assert sorted(files.values()) == sorted([big("new"), big("mine")])
+
+
+def test_a_new_film_is_a_pointer_that_can_be_moved_before_it_comes(a: Side, b: Side) -> None:  # I7
+    met(a, b)
+    a.save("film.bin", big("film"))
+    key = a.key("film.bin")
+    b.merge(a, contents=False)
+    assert key_of_pointer(b.read("film.bin") or b"") == key
+    assert b.commit().commit is None
+    os.rename(b.folder / "film.bin", b.folder / "moved.bin")
+    done = b.commit("film.bin", "moved.bin")
+    assert done.wanted == {key: {p("moved.bin")}}
+    b.get(a, key)
+    b.merger.retry([p("moved.bin")])
+    a.merge(b)
+    assert same(a, b)["moved.bin"] == big("film")
+
+
+def test_a_moved_film_comes_to_its_new_name(a: Side, b: Side) -> None:  # I7
+    met(a, b)
+    a.save("film.bin", big("film"))
+    key = a.key("film.bin")
+    b.merge(a, contents=False)
+    os.rename(a.folder / "film.bin", a.folder / "moved.bin")
+    a.commit("film.bin", "moved.bin")
+    done = b.merge(a, contents=False)
+    assert done.wanted == {key: {p("moved.bin")}}
+
+
+# -- dying in between ---------------------------------------------------------------------------------
+
+
+def _changes(side: Side, target: Oid | None) -> list[Change]:
+    return list(diff(side.state.tree, target, side.state.repo.objects.tree))
+
+
+def test_killed_after_the_files_and_before_the_branch(a: Side, b: Side, side: SideMaker) -> None:  # I27
+    met(a, b, "x", "1")
+    met(a, b, "gone", "2")
+    a.save("x", "theirs")
+    a.save("d/film.bin", big("film"))
+    (a.folder / "gone").unlink()
+    a.commit("gone")
+    arrival, target = b.arrival(a), a.state.tree
+    b.state.repo.objects.remember(arrival.objects)
+    assert b.installer.bring(_changes(b, target), arrival.objects, arrival.contents, Merged()) == []
+    b = side("b")
+    done = b.committer.commit(b.committer.expand([p("")]))
+    assert done.commit is not None
+    assert done.stored == [a.key("d/film.bin")]  # I11
+    assert b.state.tree == a.state.tree
+    cross(a, b)
+    assert same(a, b) == {"x": b"theirs", "d/film.bin": big("film")}
+
+
+def test_killed_half_way_through_the_files(a: Side, b: Side, side: SideMaker) -> None:  # I6 I27
+    met(a, b, "x", "1")
+    a.save("x", "theirs")
+    a.save("y", "theirs too")
+    arrival = b.arrival(a)
+    b.state.repo.objects.remember(arrival.objects)
+    changes = _changes(b, a.state.tree)
+    assert b.installer.bring(changes[:1], arrival.objects, (), Merged()) == []
+    b = side("b")
+    b.committer.commit(b.committer.expand([p("")]))
+    b.save("z", "mine")
+    cross(a, b)
+    assert same(a, b) == {"x": b"theirs", "y": b"theirs too", "z": b"mine"}
+
+
+def test_what_lagged_is_known_at_the_next_start(a: Side, b: Side, side: SideMaker) -> None:  # I5 I27
+    met(a, b, "film.bin", big("old"))
+    a.save("film.bin", big("new"))
+    b.merge(a, contents=False)
+    b = side("b")
+    assert b.opened.missing == {a.key("film.bin"): {p("film.bin")}}
+    assert b.committer.commit(b.committer.expand([p("")])).commit is None
+    b.get(a, a.key("film.bin"))
+    b.merger.retry(list(b.state.lag.paths))
+    assert same(a, b) == {"film.bin": big("new")}
+
+
+def test_somebody_moved_the_branch_meanwhile(a: Side, b: Side) -> None:  # I27
+    met(a, b)
+    a.save("film.bin", big("film"))
+    b.git("commit", "-q", "--allow-empty", "-m", "by hand")
+    with pytest.raises(RefMoved):
+        b.merge(a, contents=False)
+    b.commit(*map(os.fsdecode, b.committer.follow_branch()))
+    done = b.merge(a, contents=False)
+    key = a.key("film.bin")
+    assert done.wanted == {key: {p("film.bin")}}, "known or not, it has no content yet"
+    a.merge(b)
+    b.get(a, key)
+    b.merger.retry([p("film.bin")])
+    assert same(a, b) == {"start": b"start\n", "film.bin": big("film")}
+
+
+# -- hostile arrivals ---------------------------------------------------------------------------------
+
+
+def unmoved(side: Side, arrival: Arrival, error: type[Exception]) -> None:
+    """The arrival is refused, and moves nothing."""
+    head, files = side.state.head, side.files()
+    with pytest.raises(error):
+        side.merger.merge(arrival)
+    assert (side.state.head, side.files()) == (head, files)
+    assert side.state.repo.refs.read("refs/heads/main") == head
+
+
+def test_a_head_that_is_not_here_calls_for_a_pack(a: Side) -> None:
+    a.save("start", "start")
+    unmoved(a, Arrival(Oid(b"1" * 20), "there"), IncompleteError)
+
+
+@pytest.mark.parametrize("kind", [b"blob", b"tree"])
+def test_an_object_that_is_missing_calls_for_a_pack(a: Side, b: Side, kind: bytes) -> None:  # I10
+    met(a, b)
+    a.save("d/x", "1")
+    arrival = b.arrival(a)
+    short = {oid: item for oid, item in arrival.objects.items() if item.kind != kind}
+    unmoved(b, replace(arrival, objects=short), IncompleteError)
+    b.merge(a)
+    same(a, b)
+
+
+@pytest.mark.parametrize("name", [b".git", b"..", b".GIT", b"git~1", b"."])
+def test_a_path_that_git_would_not_accept_is_refused(a: Side, name: bytes) -> None:  # I23
+    a.save("start", "start")
+    blobs, objects = _tree(a, config=b"[core]")
+    tree = encode_tree(blobs)
+    oid = a.state.repo.format.hash(b"tree", tree)
+    objects |= {oid: Object(b"tree", tree)}
+    head, objects = _commit(a, {name: Entry(MODE_TREE, oid)}, objects, a.head)
+    unmoved(a, Arrival(head, "there", objects), BadArrivalError)
+
+
+def test_a_bad_path_cannot_hide_behind_a_later_commit(a: Side) -> None:  # I10 I23
+    """What was refused is not believed because it was seen before."""
+    a.save("start", "start")
+    blobs, objects = _tree(a, config=b"[core]")
+    tree = encode_tree(blobs)
+    oid = a.state.repo.format.hash(b"tree", tree)
+    entries = {b".git": Entry(MODE_TREE, oid)}
+    bad, objects = _commit(a, entries, objects | {oid: Object(b"tree", tree)}, a.head)
+    unmoved(a, Arrival(bad, "there", objects), BadArrivalError)
+    later, more = _commit(a, entries, {}, bad)
+    only = {later: more[later]}
+    unmoved(a, Arrival(later, "there", only), IncompleteError)
+    a.state.repo.objects.write(objects | more)  # they may be here for another reason: a fetch by hand
+    unmoved(a, Arrival(later, "there", only), BadArrivalError)
+    assert a.read(".git/config") != b"[core]"
+
+
+def test_an_incomplete_commit_cannot_hide_behind_a_later_one(a: Side) -> None:  # I10
+    a.save("start", "start")
+    entries, objects = _tree(a, x=b"1")
+    first, objects = _commit(a, entries, objects, a.head)
+    short = {oid: item for oid, item in objects.items() if item.kind != b"blob"}
+    unmoved(a, Arrival(first, "there", short), IncompleteError)
+    second, more = _commit(a, entries, {}, first)
+    unmoved(a, Arrival(second, "there", {second: more[second]}), IncompleteError)
+    a.fsck()
+
+
+Broken = Callable[[Side], tuple[Oid, dict[Oid, Object]]]
+
+
+def _no_commit(side: Side) -> tuple[Oid, dict[Oid, Object]]:
+    oid = side.state.repo.format.hash(b"blob", b"x")
+    return oid, {oid: Object(b"blob", b"x")}
+
+
+def _malformed_commit(side: Side) -> tuple[Oid, dict[Oid, Object]]:
+    oid = side.state.repo.format.hash(b"commit", b"x")
+    return oid, {oid: Object(b"commit", b"x")}
+
+
+def _malformed_tree(side: Side) -> tuple[Oid, dict[Oid, Object]]:
+    tree = side.state.repo.format.hash(b"tree", b"junk")
+    data = Commit(tree, (side.head,), WHO, WHO, b"theirs\n").encode()
+    oid = side.state.repo.format.hash(b"commit", data)
+    return oid, {tree: Object(b"tree", b"junk"), oid: Object(b"commit", data)}
+
+
+def _tree_as_file(side: Side) -> tuple[Oid, dict[Oid, Object]]:
+    entries, objects = _tree(side, y=b"1")
+    tree = encode_tree(entries)
+    oid = side.state.repo.format.hash(b"tree", tree)
+    return _commit(side, {b"x": Entry(MODE_FILE, oid)}, objects | {oid: Object(b"tree", tree)}, side.head)
+
+
+@pytest.mark.parametrize("make", [_no_commit, _malformed_commit, _malformed_tree, _tree_as_file])
+def test_what_is_not_what_it_should_be_is_refused(a: Side, make: Broken) -> None:  # I25
+    a.save("start", "start")
+    head, objects = make(a)
+    unmoved(a, Arrival(head, "there", objects), BadArrivalError)
+
+
+# -- who joins equal trees ----------------------------------------------------------------------------
+
+
+def test_of_two_heads_of_one_tree_one_side_alone_makes_one(a: Side, b: Side) -> None:  # I13
+    met(a, b)
+    a.save("x", "same")
+    b.write("x", "same")
+    Committer(b.state, lambda: WHEN + 1).commit(deque([p("x")]))
+    assert a.state.tree == b.state.tree
+    assert a.head != b.head
+    to_a, to_b = a.arrival(b), b.arrival(a)
+    assert a.merger.merge(replace(to_a, peer_joins=True)).head is None
+    waiting = b.merger.merge(replace(to_b, peer_joins=False))
+    assert waiting.postponed  # somebody else may do it in a moment (I19)
+    assert waiting.head is None
+    assert b.merger.merge(replace(to_b, peer_joins=False, ripe=True)).head is not None
+    a.merger.merge(a.arrival(b))
+    same(a, b)

@@ -1,0 +1,185 @@
+"""Content comes to where it is wanted: whole and verified, from where it was cut, from whoever has it."""
+
+import os
+
+import pytest
+
+from instep.core.keys import make_key
+from instep.core.types import Key, RelPath
+from instep.remotes.frames import Content, Frame, NoContent, Want
+from instep.steps.transfer import PIECE_BYTES, Download, Wanted
+from tests.remotes.pairs import Raw
+from tests.steps.side import Side, big, p
+from tests.steps.talk import Desk, stranger, talking
+
+pytestmark = pytest.mark.anyio
+
+ABSENT = make_key("SHA256E", 3, "0" * 64)
+
+
+def stored(side: Side, data: bytes) -> Key:
+    """The key of content that the side has."""
+    side.save("film.bin", data)
+    return side.key("film.bin")
+
+
+async def wanted(raw: Raw) -> Want:
+    """The next thing that is asked for."""
+    while not isinstance(frame := await raw.receive(), Want):
+        pass
+    return frame
+
+
+async def test_what_is_wanted_comes(a: Side, b: Side) -> None:  # I11
+    data = os.urandom(PIECE_BYTES * 2 + 17)
+    key = stored(a, data)
+    one, two = Desk(a), Desk(b)
+    async with talking(one, two):
+        two.transfer.want({key: {p("film.bin")}})
+        await two.until(lambda: bool(two.landed))
+    assert two.landed == [(key, {p("film.bin")})]
+    with b.state.store.open(key) as file:
+        assert file.read() == data
+    assert (two.transfer.missing, os.listdir(b.folder / ".git/instep/incoming")) == (0, [])
+    assert b.board.transfers, "one could watch it"
+
+
+async def test_a_large_file_comes_after_its_commit(a: Side, b: Side) -> None:  # I7
+    stored(a, b"x" * (2 << 20))
+    one, two = Desk(a), Desk(b)
+    async with talking(one, two):
+        await two.until(lambda: bool(two.landed) and one.in_step(two))
+    assert b.files() == a.files()
+    assert b.commit().commit is None  # I4
+
+
+async def test_small_ones_first_and_not_all_at_once(a: Side) -> None:
+    one = Desk(a)
+    keys = [make_key("SHA256E", size, f"{size:064}") for size in range(20, 0, -1)]
+    async with stranger(one) as raw:
+        one.transfer.want({key: set[RelPath]() for key in keys})
+        asked = [await wanted(raw) for _ in range(8)]
+        assert [want.key for want in asked] == sorted(keys, key=lambda k: int(k.split(b"-")[1][1:]))[:8]
+        await raw.send(NoContent(asked[0].id, "not here"))
+        assert (await wanted(raw)).key == keys[-9]
+
+
+async def test_what_was_cut_goes_on_where_it_was(a: Side, b: Side) -> None:
+    data = os.urandom(5000)
+    key = stored(b, data)
+    one = Desk(a)
+    one.transfer.want({key: {p("film.bin")}})
+    async with stranger(one) as raw:
+        want = await wanted(raw)
+        await raw.send(Content(want.id, 0, len(data), data[:3000]))
+        await one.until(lambda: bool(a.board.transfers))
+    assert not a.state.store.has(key)
+    async with stranger(one) as raw:
+        want = await wanted(raw)
+        assert want.offset == 3000
+        await raw.send(Content(want.id, 3000, len(data), data[3000:], True))
+        await one.until(lambda: bool(one.landed))
+    with a.state.store.open(key) as file:
+        assert file.read() == data
+
+
+async def test_wrong_content_is_refused_and_asked_of_others(a: Side, b: Side) -> None:  # I11
+    data = big("film")
+    key = stored(b, data)
+    one = Desk(a)
+    one.transfer.want({key: {p("film.bin")}})
+    async with stranger(one) as raw:
+        want = await wanted(raw)
+        await raw.send(Content(want.id, 0, len(data), b"x" * len(data), True))
+        await one.until(lambda: bool(a.board.conditions))
+        assert not a.state.store.has(key)
+        assert os.listdir(a.folder / ".git/instep/incoming") == []
+    assert [code for code, _ in a.board.conditions] == ["content-corrupt"]
+    assert (one.landed, one.transfer.missing) == ([], 1)
+    async with talking(Desk(b), one):
+        await one.until(lambda: bool(one.landed))
+    assert not a.board.conditions
+
+
+async def test_who_lacks_it_is_asked_again_when_it_says_so(a: Side) -> None:
+    one = Desk(a)
+    one.transfer.want({ABSENT: {p("x")}})
+    async with stranger(one) as raw:
+        await raw.send(NoContent((await wanted(raw)).id, "not here"))
+        await one.until(lambda: not one.transfer._downloads)  # pyright: ignore[reportPrivateUsage]
+        one.transfer.offered("there")
+        assert (await wanted(raw)).key == ABSENT
+
+
+async def test_what_nobody_has_is_said(a: Side, b: Side) -> None:
+    one, two = Desk(a), Desk(b)
+    async with stranger(one) as raw:
+        await raw.send(Want(7, ABSENT))
+        while not isinstance(frame := await raw.receive(), NoContent):
+            pass
+        assert frame.id == 7
+    assert two.landed == []
+
+
+@pytest.mark.parametrize(("offset", "limit", "expected"), [(0, 5, 5), (1990, 100, 14), (5000, 100, 0)])
+async def test_a_part_is_sent_where_a_part_is_wanted(a: Side, offset: int, limit: int, expected: int) -> None:
+    data = big("film")
+    key = stored(a, data)
+    one = Desk(a)
+    async with stranger(one) as raw:
+        await raw.send(Want(1, key, offset, limit))
+        while not isinstance(frame := await raw.receive(), Content):
+            pass
+    assert (frame.data, frame.last) == (data[offset : offset + expected], True)
+    assert frame.total == len(data)
+
+
+async def test_pieces_out_of_order_end_the_link_with_a_sentence(a: Side) -> None:  # I25
+    one = Desk(a)
+    one.transfer.want({ABSENT: {p("x")}})
+    async with stranger(one) as raw:
+        frame: Frame = Content((await wanted(raw)).id, 1, 3, b"x")
+        await raw.send(frame)
+        await one.until(lambda: one.over)
+    assert type(one.ended).__name__ == "ProtocolError"
+
+
+async def test_what_came_another_way_lands_too_while_it_is_asked_for(a: Side) -> None:
+    one = Desk(a)
+    one.transfer.want({ABSENT: {p("x")}})
+    async with stranger(one) as raw:
+        want = await wanted(raw)
+        one.transfer.have([ABSENT])
+        assert one.landed == [(ABSENT, {p("x")})]
+        await raw.send(NoContent(want.id, "not here"))
+        await one.until(lambda: one.transfer.missing == 0)
+
+
+async def test_a_disk_that_refused_is_tried_again(a: Side) -> None:  # I26
+    one = Desk(a)
+    one.transfer.want({ABSENT: {p("x")}})
+    incoming = a.folder / ".git/instep/incoming"
+    incoming.rmdir()
+    with pytest.raises(ExceptionGroup):
+        async with stranger(one):
+            await one.until(lambda: one.over)
+    incoming.mkdir()
+    async with stranger(one) as raw:
+        assert (await wanted(raw)).key == ABSENT
+
+
+def test_a_download_is_verified_as_a_whole(a: Side) -> None:  # I11
+    data = big("film")
+    key = stored(a, data)
+    directory = bytes(a.folder / ".git/instep/incoming")
+    os.makedirs(directory, exist_ok=True)
+    first = Download(Wanted(key, len(data)), directory)
+    first.write(Content(1, 0, len(data), data[:10]))
+    first.cut()
+    with open(first.path, "r+b") as file:  # what lay on the disk went bad
+        file.write(b"?")
+    second = Download(Wanted(key, len(data)), directory)
+    assert second.offset == 10
+    second.write(Content(1, 10, len(data), data[10:], True))
+    assert not second.finish()
+    assert Download(Wanted(key, len(data)), directory).offset == 0

@@ -1,0 +1,102 @@
+"""What the kernel tells becomes paths to look at, and settings that changed take effect."""
+
+import os
+from collections.abc import Iterable
+
+import pytest
+
+from instep.core.types import RelPath
+from instep.steps.watch import WatchStep
+from tests.steps.side import Side, p
+
+
+class Told:
+    """A watch step, and what it told."""
+
+    def __init__(self, side: Side) -> None:
+        self.dirty: set[RelPath] = set()
+        self.scans: set[RelPath] = set()
+        self.git: set[str] = set()
+        self.step = WatchStep(side.state, side.opened.watcher, self._take, self._take_git)
+
+    def _take(self, dirty: Iterable[RelPath], scans: Iterable[RelPath]) -> None:
+        self.dirty |= set(dirty)
+        self.scans |= set(scans)
+
+    def _take_git(self, what: set[str]) -> None:
+        self.git |= what
+
+    def read(self) -> set[RelPath]:
+        """What is dirty by now."""
+        self.dirty, self.scans = set(), set()
+        self.step.read()
+        return self.dirty
+
+
+@pytest.fixture
+def told(a: Side) -> Told:
+    return Told(a)
+
+
+def test_a_change_is_there_at_once(a: Side, told: Told) -> None:
+    a.write("one", "1")
+    assert told.read() == {p("one")}
+    (a.folder / "one").unlink()
+    assert told.read() == {p("one")}
+
+
+def test_a_new_directory_is_looked_through(a: Side, told: Told) -> None:  # I21
+    a.write("d/e/one", "1")
+    told.read()
+    assert told.dirty | told.scans >= {p("d")}
+
+
+def test_ignored_and_private_files_are_not_told_of(a: Side, told: Told) -> None:  # I22 I23
+    a.write(".git/info/exclude", "*.log\n")
+    told.read()
+    a.write("x.log", "x")
+    a.write(".git/instep/thing", "x")
+    assert told.read() == set()
+
+
+def test_new_ignore_rules_hold_at_once(a: Side, told: Told) -> None:  # I22
+    a.write("build/one", "1")
+    told.read()
+    a.write(".gitignore", "build/\n")
+    assert p(".gitignore") in told.read()
+    assert p("") in told.scans
+    a.write("build/two", "2")
+    assert told.read() == set()
+    a.write(".gitignore", "")
+    told.read()
+    a.write("build/three", "3")
+    assert p("build/three") in told.read()
+
+
+def test_git_s_own_changes_go_another_way(a: Side, told: Told) -> None:  # I22
+    a.git("config", "annex.largefiles", "nothing")
+    told.read()
+    assert "config" in told.git
+    a.save("one", "1")
+    told.read()
+    assert "refs" in told.git
+
+
+def test_what_was_just_committed_or_installed_is_no_news(a: Side, b: Side) -> None:  # I4
+    b.save("one", "1")
+    a.merge(b)
+    told = Told(a)
+    assert told.read() == set()
+
+
+def test_a_folder_that_is_gone_is_said(a: Side, told: Told) -> None:  # I8
+    os.rename(a.folder, a.folder.parent / "elsewhere")
+    told.read()
+    assert ("folder-gone", "") in a.board.conditions
+
+
+def test_a_repository_inside_is_said(a: Side, told: Told) -> None:  # I23
+    a.write("inner/.git/HEAD", "ref: refs/heads/main\n")
+    a.write("inner/file", "x")
+    assert told.read() <= {p("inner")}
+    assert ("left-alone-repository", "inner") in a.board.conditions

@@ -1,0 +1,40 @@
+"""Pairs of folders for system tests, and what both sides say of themselves when a test fails."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from .harness import Pair
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that is in this room starts real processes."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.system)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds the status and the log of each folder to the report of a failed test."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for value in item.funcargs.values():
+            if isinstance(value, Pair):
+                report.sections.extend(value.reports())
+    return report
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    """Two folders that do not exist yet, with nothing running."""
+    with Pair(tmp_path) as pair:
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two folders in step, shared by the tests of a module: each keeps to names of its own."""
+    with Pair(tmp_path_factory.mktemp("pair")) as pair:
+        yield pair.up()

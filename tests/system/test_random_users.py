@@ -1,0 +1,140 @@
+"""Random users let loose on both folders: equal trees, nothing lost, sound repositories, then silence.
+
+A failing run prints its seed; `INSTEP_SEED=SEED` plays it again (the same choices, not the same timing).
+`INSTEP_SOAK=MINUTES`, as `make soak` sets it, goes on with new seeds for that long.
+"""
+
+import os
+import random
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run_git
+
+from .harness import Pair, differences, eventually
+from .ledger import Ledger, lost
+from .users import User
+
+SOAK_S = 60 * float(os.environ.get("INSTEP_SOAK") or 0)
+ROUNDS = 4
+ROUND_S = 2.0
+USERS_A_FOLDER = 2
+SILENCE_S = 3.0
+
+
+class Episode:
+    """One pair, its users and their ledgers, from one seed."""
+
+    def __init__(self, pair: Pair, seed: int) -> None:
+        self.pair = pair
+        self.folders = (pair.a, pair.b)
+        self.ledgers = [Ledger(), Ledger()]
+        self.users: list[User] = []
+        for folder, ledger in zip(self.folders, self.ledgers, strict=True):
+            turn = threading.Lock()
+            for n in range(USERS_A_FOLDER):
+                self.users.append(User(folder, ledger, turn, f"{seed}-{folder.name}{n}"))
+
+    def play(self) -> None:
+        """Rounds of activity, each ended by a quiet moment whose contents must last."""
+        for _ in range(ROUNDS):
+            self._round()
+            for ledger in self.ledgers:
+                ledger.keep()
+            self.pair.settle()
+            for folder, ledger in zip(self.folders, self.ledgers, strict=True):
+                ledger.keep_tree(folder)
+
+    def _round(self) -> None:
+        stop = threading.Event()
+        threads = [threading.Thread(target=user.run, args=(stop,)) for user in self.users]
+        for thread in threads:
+            thread.start()
+        time.sleep(ROUND_S)  # the users' time
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    def summary(self) -> str:
+        """What the users did, for the report."""
+        total: dict[str, int] = {}
+        for user in self.users:
+            for action, count in user.done.items():
+                total[action] = total.get(action, 0) + count
+        kept = sum(len(ledger.kept) for ledger in self.ledgers)
+        return f"{total}, {kept} contents that must last"
+
+
+def refs(folder: Path) -> bytes:
+    """Every ref with its commit, and how many commits there are."""
+    return run_git(folder, "for-each-ref") + run_git(folder, "rev-list", "--all", "--count")
+
+
+def refs_of_branches(folder: Path) -> bytes:
+    """The branch and the git-annex branch."""
+    return run_git(folder, "rev-parse", "HEAD", "git-annex")
+
+
+def changes(folder: Path) -> bytes:
+    """What git thinks differs from the commit."""
+    return run_git(folder, "status", "--porcelain")
+
+
+def assert_silence(*folders: Path) -> None:
+    """Within the limit, refs stand still for SILENCE_S: no further commits and no pushes."""  # I13 I28
+    seen: list[list[bytes]] = []
+
+    def still() -> bool:
+        before = [refs(folder) for folder in folders]
+        time.sleep(SILENCE_S)  # silence has to be listened to
+        seen[:] = [before, [refs(folder) for folder in folders]]
+        return seen[0] == seen[1]
+
+    try:
+        eventually(still)
+    except AssertionError:
+        assert seen[0] == seen[1], "commits and pushes go on after convergence"
+
+
+def assert_sound(folder: Path) -> None:
+    """With nothing running: what git and git-annex say of the folder."""  # I30
+    assert changes(folder) == b""
+    run_git(folder, "fsck", "--full")
+    run_git(folder, "annex", "fsck", "--quiet")
+
+
+def run_episode(top: Path, seed: int) -> None:
+    """One episode and everything that must hold after it."""
+    print(f"INSTEP_SEED={seed}", flush=True)
+    with Pair(top) as pair:
+        try:
+            episode = Episode(pair.up(), seed)
+            episode.play()
+            print(episode.summary(), flush=True)
+            assert lost(episode.ledgers, episode.folders) == []  # I1 I5
+            assert_silence(*episode.folders)
+            assert differences(*episode.folders) == []  # I13
+            assert refs_of_branches(pair.a) == refs_of_branches(pair.b)  # I14
+            eventually(lambda: not any(map(changes, episode.folders)), "a clean status")
+            pair.down()
+            for folder in episode.folders:
+                assert_sound(folder)
+        except BaseException:
+            for title, text in pair.reports():
+                print(f"--- {title}\n{text}")
+            raise
+
+
+@pytest.mark.timeout(SOAK_S + 300)
+@pytest.mark.parametrize("run", [1, 2])
+def test_random_users(tmp_path: Path, run: int) -> None:  # I1 I4 I5 I6 I13 I14 I18 I30
+    given = os.environ.get("INSTEP_SEED")
+    deadline = time.monotonic() + SOAK_S / 2
+    for number in range(1_000_000):
+        seed = int(given) if given else random.SystemRandom().randrange(1 << 32)
+        run_episode(tmp_path / f"{run}-{number}", seed)
+        if time.monotonic() >= deadline:
+            break
