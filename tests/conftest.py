@@ -30,7 +30,7 @@ _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile(
     "ci",
     deadline=None,
-    derandomize=False,
+    derandomize=True,  # every change is judged by the same examples; `make soak` looks for new ones
     print_blob=True,
     max_examples=60,
     suppress_health_check=_SLOW_IS_FINE,

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from instep.core.types import RelPath
@@ -108,6 +108,10 @@ PIECES = (
         b"\r",
         b"#",
         b"[a-c]",
+        b"[A]",
+        b"[A-C]",
+        b"[[:upper:]]",
+        b"\\A",
     ),
     *(b"[]-]", b"[]a]", b"[\\]]", b"[[:alpha:]-z]", b"[a-", b"[b-a]", b"*a", b"a*b", b"[[:upper:]"),
 )
@@ -123,6 +127,7 @@ FILES = st.dictionaries(PLACES, st.lists(LINE, max_size=5).map(b"\n".join), min_
 
 
 @settings(max_examples=100)
+@example(files={b".gitignore": b"\\A\n[A]"}, fold=True)
 @given(files=FILES, fold=st.sampled_from([False, False, True]))
 def test_as_git_does(shared: Repository, files: dict[bytes, bytes], fold: bool) -> None:
     shared.run("config", "core.ignoreCase", str(fold).lower())

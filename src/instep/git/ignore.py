@@ -23,27 +23,30 @@ _MOST_BYTES = 4 << 20
 class _Group:
     """Patterns in a row that mean the same, as one regular expression."""
 
-    def __init__(self, patterns: Iterable[Pattern], flags: int) -> None:
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
         group = list(patterns)
         self.ignores = not group[0].negated
         self.directory_only = group[0].directory_only
         self.basename = group[0].basename
         alternatives = b"|".join(pattern.regex for pattern in group)
-        self.matches = re.compile(b"(?:" + alternatives + b")", re.DOTALL | flags).fullmatch
+        self.matches = re.compile(b"(?:" + alternatives + b")", re.DOTALL).fullmatch
 
 
 class _Rules:
     """One ignore file: the directory that it stands in (`b""`, or ending in a slash) and its patterns."""
 
-    def __init__(self, base: bytes, text: bytes, flags: int) -> None:
+    def __init__(self, base: bytes, text: bytes, fold: bool) -> None:
+        self._fold = fold
         self._base_length = len(base)
-        groups = groupby(parse(text), key=lambda pattern: pattern[1:])
-        self._groups = [_Group(patterns, flags) for _, patterns in groups]
+        groups = groupby(parse(text, fold=fold), key=lambda pattern: pattern[1:])
+        self._groups = [_Group(patterns) for _, patterns in groups]
         self._groups.reverse()
 
     def verdict(self, path: bytes, name: bytes, is_dir: bool) -> bool | None:
         """Ignored (True), not ignored (False), or nothing said."""
         below = path[self._base_length :]
+        if self._fold:
+            below, name = below.lower(), name.lower()
         for group in self._groups:
             if group.directory_only and not is_dir:
                 continue
@@ -83,7 +86,7 @@ class IgnoreRules:
         self._root = root
         self._exclude = git_dir + b"/info/exclude"
         self._excludes_file = os.fsencode(excludes_file) if excludes_file else None
-        self._flags = re.IGNORECASE if ignore_case else 0
+        self._fold = ignore_case
         self._directories: dict[bytes, _Directory] = {}
         self._lock = threading.Lock()
 
@@ -151,7 +154,7 @@ class IgnoreRules:
                     text = _read_all(fd)
             finally:
                 os.close(fd)
-        return _Rules(base, text, self._flags)
+        return _Rules(base, text, self._fold)
 
 
 def _read_all(fd: int) -> bytes:

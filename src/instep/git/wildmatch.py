@@ -39,15 +39,15 @@ class Pattern(NamedTuple):
     basename: bool
 
 
-def parse(text: bytes) -> list[Pattern]:
-    """The patterns of an ignore file, in its order."""
+def parse(text: bytes, *, fold: bool = False) -> list[Pattern]:
+    """The patterns of an ignore file, in its order; `fold` as for `translate`."""
     text = text.removeprefix(b"\xef\xbb\xbf").partition(b"\0")[0]
     lines = text.split(b"\n")
-    patterns = (_parse_line(line) for line in lines)
+    patterns = (_parse_line(line, fold) for line in lines)
     return [pattern for pattern in patterns if pattern is not None]
 
 
-def _parse_line(line: bytes) -> Pattern | None:
+def _parse_line(line: bytes, fold: bool) -> Pattern | None:
     if line.startswith(b"#"):
         return None
     line = _trim(line.removesuffix(b"\r"))
@@ -60,7 +60,7 @@ def _parse_line(line: bytes) -> Pattern | None:
     if not line:
         return None
     basename = b"/" not in line
-    return Pattern(translate(line, basename=basename), negated, directory_only, basename)
+    return Pattern(translate(line, basename=basename, fold=fold), negated, directory_only, basename)
 
 
 def _trim(line: bytes) -> bytes:
@@ -70,17 +70,21 @@ def _trim(line: bytes) -> bytes:
     return kept + b" " if backslashes % 2 and len(kept) < len(line) else kept
 
 
-def translate(pattern: bytes, *, basename: bool) -> bytes:
-    """A regular expression (DOTALL) that matches what git matches with this pattern."""
+def translate(pattern: bytes, *, basename: bool, fold: bool = False) -> bytes:
+    """A regular expression (DOTALL) that matches what git matches with this pattern.
+
+    With `fold` (`core.ignoreCase`) it is for names in lower case: git lowers the name and the plain letters
+    of the pattern, but not a letter after a backslash or in brackets.
+    """
     if not basename:
         pattern = pattern.removeprefix(b"/")
     special = _SPECIAL.search(pattern)
     if special is None:
-        return re.escape(pattern)
+        return re.escape(pattern.lower() if fold else pattern)
     # git compares what comes before the first wildcard literally, and starts wildmatch after it
     literal, rest = pattern[: special.start()], pattern[special.start() :]
     try:
-        return re.escape(literal) + _Translator(rest, basename=basename).run()
+        return re.escape(literal.lower() if fold else literal) + _Translator(rest, basename, fold).run()
     except _NeverMatchesError:
         return _NEVER
 
@@ -124,9 +128,10 @@ def _join(wide: list[_Wide]) -> bytes:
 class _Translator:
     """Walks over one pattern."""
 
-    def __init__(self, pattern: bytes, *, basename: bool) -> None:
+    def __init__(self, pattern: bytes, basename: bool, fold: bool) -> None:
         self._pattern = pattern
         self._basename = basename
+        self._fold = fold
         self._at = 0
         self._wide = [_Wide(b"", [_Narrow(b"", [])])]
 
@@ -145,7 +150,7 @@ class _Translator:
                     self._add(re.escape(self._escaped()))
                 case _:
                     self._at += 1
-                    self._add(re.escape(byte))
+                    self._add(re.escape(byte.lower() if self._fold else byte))
         return _join(self._wide)
 
     def _add(self, regex: bytes) -> None:
@@ -202,14 +207,22 @@ class _Translator:
         if self._pattern.startswith(b"[:", self._at) and (name := self._class_name()) is not None:
             if name not in _CLASSES:
                 raise _NeverMatchesError
-            return _CLASSES[name]
+            return _CLASSES[b"alpha" if name == b"upper" and self._fold else name]
         low = self._byte()
         following = self._pattern[self._at + 1 : self._at + 2]
         if self._next() != b"-" or not following or following == b"]":
             return b"\\x%02x" % low
         self._at += 1
         high = self._byte()
-        return b"\\x%02x-\\x%02x" % (low, max(low, high))  # git compares with the lower end first
+        return self._range(low, max(low, high))  # git compares with the lower end first
+
+    def _range(self, low: int, high: int) -> bytes:
+        """Every byte from `low` to `high`, and when folding the small letters of the capitals among them."""
+        span = b"\\x%02x-\\x%02x" % (low, high)
+        first, last = max(low, ord("A")), min(high, ord("Z"))
+        if self._fold and first <= last:
+            span += b"\\x%02x-\\x%02x" % (first + 32, last + 32)
+        return span
 
     def _byte(self) -> int:
         if self._next() == b"\\":
