@@ -145,6 +145,15 @@ def test_remotes_one_by_one(instep: Instep, tmp_path: Path) -> None:
     assert said.out == f"copy  {tmp_path / 'copy'}  not reachable\n"
     [remote] = instep("remote", "list", "folder", "--json").json
     assert (remote["name"], remote["in_step"]) == ("copy", False)
+    said = instep("remote", "pause", "copy", cwd=folder)
+    assert said.out == f"copy is paused. Go on: instep remote resume copy --dir {folder}\n"
+    assert instep("remote", "list", "folder").out == f"copy  {tmp_path / 'copy'}  paused\n"
+    assert "already paused" in instep("remote", "pause", "copy", cwd=folder).out
+    assert instep("remote", "resume", "copy", cwd=folder).out == f"copy is kept in step with {folder}.\n"
+    assert "it was not paused" in instep("remote", "resume", "copy", cwd=folder).out
+    [remote] = instep("remote", "list", "folder", "--json").json
+    assert (remote["paused"], remote["reason"]) == (False, "not reachable")
+    assert instep("remote", "pause", "nobody", cwd=folder).err.startswith(f"{folder} has no remote nobody.")
     instep("down", "folder")
     [remote] = instep("remote", "list", "folder", "--json").json
     assert (remote["name"], remote["reason"]) == ("copy", "no process is running here")

@@ -34,10 +34,19 @@ async def run_folder(root: Path, board: StatusBoard, ready: ServiceReady) -> Non
         print("last words", file=sys.stderr, flush=True)
         os._exit(3)
     board.pending("changes to commit", 1 if "BUSY" in told else 0)
+
+    def show_remotes() -> None:
+        config = Remotes(root).config()
+        for remote in board.status().remotes:
+            if remote.name not in config.remotes():
+                board.remote_gone(remote.name)
+        for name, url in config.remotes().items():
+            board.remote(name, url=url, paused=name in config.paused_remotes())
+
     for name, url in Remotes(root).config().remotes().items():
         board.remote(name, url=url, reachable=True, in_step=True)
     board.log("test", f"Looked at {len(told)} names", names=len(told))
-    ready(FakeService(board))
+    ready(FakeService(board, show_remotes))
     await anyio.sleep_forever()
 
 

@@ -1,5 +1,7 @@
 """A service without a folder behind it, for tests of everything that asks one."""
 
+from collections.abc import Callable
+
 import anyio
 from anyio.abc import ByteStream
 
@@ -10,8 +12,9 @@ from instep.daemon.board import StatusBoard
 class FakeService:
     """Waits until the board says "in step"; remembers what it was told; a link gets its bytes back."""
 
-    def __init__(self, board: StatusBoard) -> None:
+    def __init__(self, board: StatusBoard, show_remotes: Callable[[], None] | None = None) -> None:
         self.board = board
+        self.show_remotes = show_remotes or (lambda: board.remote("changed"))
         self.waiting = 0
         self.links: list[bytes] = []
 
@@ -29,11 +32,8 @@ class FakeService:
     def outstanding(self, remote: str | None) -> list[str]:
         return self.board.status().outstanding
 
-    async def add_remote(self, name: str, url: str) -> None:
-        self.board.remote(name, url=url)
-
-    async def remove_remote(self, name: str) -> None:
-        self.board.remote_gone(name)
+    async def remotes_changed(self) -> None:
+        self.show_remotes()
 
     async def accept_link(self, stream: ByteStream) -> None:
         try:

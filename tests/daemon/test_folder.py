@@ -134,7 +134,12 @@ async def test_settings_and_remotes_take_effect_at_once(folders: tuple[Path, Pat
         with anyio.fail_after(PATIENCE_S):
             while not a.board.status().remotes:
                 version = await a.board.changed(version)
-        await a.service.remove_remote("far")
+        run_git(a.folder, "config", "remote.far.annex-sync", "false")
+        await a.service.remotes_changed()
+        [far] = a.board.status().remotes
+        assert (far.paused, far.reason, a.board.status().state) == (True, "paused", "paused")
+        run_git(a.folder, "remote", "remove", "far")
+        await a.service.remotes_changed()
         assert a.board.status().remotes == []
         tasks.cancel_scope.cancel()
 

@@ -10,7 +10,7 @@ import pytest
 from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
 
 from instep.daemon.board import StatusBoard
-from instep.daemon.peers import Peers
+from instep.daemon.peers import NOT_NOW, Peers
 from instep.remotes.dial import PREAMBLE
 from instep.remotes.frames import Hello
 from instep.remotes.link import Link, open_link
@@ -73,12 +73,12 @@ async def _pair() -> tuple[UNIXSocketStream, UNIXSocketStream]:
 
 
 @asynccontextmanager
-async def calling(owner: Owner, uuid: str) -> AsyncGenerator[Link]:
+async def calling(owner: Owner, uuid: str, place: str = "/other") -> AsyncGenerator[Link]:
     """Somebody calls."""
     here, there = await _pair()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(owner.peers.accept, here)
-        async with open_link(there, Hello(1, 1, "test", uuid, "sha1", "/other"), dialled=True) as link:
+        async with open_link(there, Hello(1, 1, "test", uuid, "sha1", place), dialled=True) as link:
             yield link
     await anyio.aclose_forcefully(here)
 
@@ -191,4 +191,25 @@ async def test_an_address_over_the_network_does_not_stop_the_others(
         low.peers.set({"far": "host:path", "odd": "ext::sh -c x", "near": str(tmp_path)})
         tasks.start_soon(low.peers.run)
         await low.until(far=False, odd=False, near=False)
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_paused_remote_is_left_alone_whoever_calls(  # I22
+    low: Owner, high: Owner, tmp_path: Path
+) -> None:
+    async with anyio.create_task_group() as tasks, serving(tasks, tmp_path, high):
+        tasks.start_soon(low.peers.run)
+        low.peers.set({"friend": str(tmp_path)})
+        await low.until(friend=True)
+        low.peers.set({"friend": str(tmp_path)}, {"friend"})
+        await low.until(friend=False)
+        [remote] = low.board.status().remotes
+        assert (remote.paused, remote.reason, low.board.status().state) == (True, "paused", "syncing")
+        while high.peers.sessions:
+            await anyio.to_thread.run_sync(lambda: None)
+        async with calling(low, "99999999-high", str(tmp_path)) as link:
+            assert [frame async for frame in link] == []
+            assert link.farewell == NOT_NOW
+        low.peers.set({"friend": str(tmp_path)})
+        await low.until(friend=True)
         tasks.cancel_scope.cancel()

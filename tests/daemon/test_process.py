@@ -15,7 +15,7 @@ from instep.daemon.logbook import read_lines
 from instep.daemon.places import known_folders, log_file, output_file
 from instep.daemon.process import StartFailed, Starting, stop
 from instep.remotes.socket_path import find_socket
-from tests.conftest import RepositoryMaker
+from tests.conftest import RepositoryMaker, run_git
 from tests.daemon.fake_instep import COMMAND
 
 pytestmark = pytest.mark.system
@@ -120,9 +120,11 @@ def test_watch_ends_with_the_process(folder: Path) -> None:
     start(folder)
     statuses = watch(folder)
     assert next(statuses)["state"] == "in step"
-    ask(folder, "remote-add", name="copy", url="/copy")
+    run_git(folder, "remote", "add", "copy", "/copy")
+    run_git(folder, "config", "remote.copy.annex-sync", "false")
+    ask(folder, "remotes-changed")
     late = next(statuses)
-    assert (late["state"], [remote["name"] for remote in late["remotes"]]) == ("waiting", ["copy"])
+    assert (late["state"], [remote["name"] for remote in late["remotes"]]) == ("paused", ["copy"])
     stop(folder)
     assert list(statuses) == []
 

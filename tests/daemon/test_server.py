@@ -208,12 +208,10 @@ async def test_a_link_gets_every_byte_after_the_preamble(path: Path) -> None:
         assert b"".join(run.service.links) == b"\x00\x01frame"
 
 
-async def test_remotes_are_passed_on(path: Path) -> None:
+async def test_that_remotes_changed_is_passed_on(path: Path) -> None:
     async with running(path) as run:
-        await run.ask(b'{"method":"remote-add","name":"copy","url":"/c"}')
-        assert [remote.url for remote in run.board.status().remotes] == ["/c"]
-        await run.ask(b'{"method":"remote-remove","name":"copy"}')
-        assert run.board.status().remotes == []
+        await run.ask(b'{"method":"remotes-changed"}')
+        assert [remote.name for remote in run.board.status().remotes] == ["changed"]
 
 
 async def test_stop_keeps_the_connection_until_the_end(path: Path) -> None:

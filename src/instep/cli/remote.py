@@ -8,13 +8,12 @@ import click
 
 from instep.cli.folder import chosen
 from instep.cli.show import Facts, remote_words
-from instep.cli.wiring import Wiring
 from instep.daemon.client import NotRunning, ask
 
 
 @click.group("remote")
 def command() -> None:
-    """List, add and remove the remotes of a folder."""
+    """List, add, remove, pause and resume the remotes of a folder."""
 
 
 @command.command("list")
@@ -38,17 +37,18 @@ def _remotes(root: Path) -> list[Facts]:
     except NotRunning:
         from instep.daemon.connect import Remotes  # noqa: PLC0415 - starts git
 
-        reason = "no process is running here"
+        config, reason = Remotes(root).config(), "no process is running here"
         return [
             {
                 "name": name,
                 "url": url,
                 "reachable": False,
                 "in_step": False,
+                "paused": name in config.paused_remotes(),
                 "reason": reason,
                 "outstanding": [reason],
             }
-            for name, url in Remotes(root).config().remotes().items()
+            for name, url in config.remotes().items()
         ]
 
 
@@ -68,14 +68,47 @@ def add(ctx: click.Context, remote: str, folder: str | None, as_json: bool) -> i
 @command.command("remove")
 @click.argument("name", metavar="NAME")
 @click.option("--dir", "folder", metavar="DIR", help="The folder; by default the one that we are in.")
-@click.pass_obj
-def remove(wiring: Wiring, name: str, folder: str | None) -> int:
+def remove(name: str, folder: str | None) -> int:
     """Stop keeping the folder in step with the remote NAME. Nothing is deleted, here or there."""
     from instep.daemon.connect import Remotes  # noqa: PLC0415 - starts git
 
     root = chosen(folder)
     Remotes(root).remove(name)
-    with suppress(NotRunning):
-        ask(root, "remote-remove", name=name)
+    _take_up(root)
     click.echo(f"{name} is no remote of {root} any more; its files stay as they are.")
     return 0
+
+
+@command.command("pause")
+@click.argument("name", metavar="NAME")
+@click.option("--dir", "folder", metavar="DIR", help="The folder; by default the one that we are in.")
+def pause(name: str, folder: str | None) -> int:
+    """Leave the remote NAME alone until it is resumed. Changes go on being recorded, and follow then."""
+    return _pause(chosen(folder), name, paused=True)
+
+
+@command.command("resume")
+@click.argument("name", metavar="NAME")
+@click.option("--dir", "folder", metavar="DIR", help="The folder; by default the one that we are in.")
+def resume(name: str, folder: str | None) -> int:
+    """Keep the folder in step with the paused remote NAME again."""
+    return _pause(chosen(folder), name, paused=False)
+
+
+def _pause(root: Path, name: str, *, paused: bool) -> int:
+    from instep.daemon.connect import Remotes  # noqa: PLC0415 - starts git
+
+    is_new = Remotes(root).pause(name, paused)
+    _take_up(root)
+    already = "" if is_new else " already"
+    if paused:
+        click.echo(f"{name} is{already} paused. Go on: instep remote resume {name} --dir {root}")
+    else:
+        click.echo(f"{name} is{already} kept in step with {root}{'' if is_new else ', it was not paused'}.")
+    return 0
+
+
+def _take_up(root: Path) -> None:
+    """Have the folder's process, if there is one, read its remotes now."""
+    with suppress(NotRunning):
+        ask(root, "remotes-changed")

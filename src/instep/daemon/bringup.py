@@ -114,9 +114,7 @@ def _start(one: Brought, launch: Launch) -> None:
     pid = holder(git_dir) if git_dir else None
     if pid is not None:
         try:
-            for name, url in one.new_remotes.items():
-                ask(one.root, "remote-add", name=name, url=url)
-            ask(one.root, "status")
+            ask(one.root, "remotes-changed" if one.new_remotes else "status")
         except NotRunning:
             raise StartFailed(
                 f"The process of {one.root} (number {pid}) runs but does not answer.",

@@ -60,6 +60,17 @@ class Remotes:
             self._git.run("config", f"remote.{name}.annex-uuid", uuid)
         return name, True
 
+    def pause(self, name: str, paused: bool) -> bool:
+        """Say that the remote is to be left alone for a while, or not any more, in git-annex's words, so that
+        its own commands heed it too. False if it was so already. Raises NoSuchRemote."""
+        config = self.config()
+        if name not in config.remotes():
+            raise NoSuchRemote(self.root, name)
+        if (name in config.paused_remotes()) == paused:
+            return False
+        self._git.run("config", "--bool", f"remote.{name}.annex-sync", "false" if paused else "true")
+        return True
+
     def remove(self, name: str) -> None:
         """Take it out of the configuration; nothing is deleted there. Raises NoSuchRemote."""
         if name not in self.config().remotes():

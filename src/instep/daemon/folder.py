@@ -83,7 +83,7 @@ class Folder:
     async def run(self, ready: ServiceReady) -> None:
         """Start everything, look at the whole folder once, and work until cancelled."""
         state = self._state
-        self._peers.set(state.repo.config.remotes())
+        self._set_remotes()
         self._commit.put(self._opened.dirty)
         self._index.start_from(state.tree, self._opened.index_differs, self._opened.index_late)
         self._transfer.want(self._opened.missing)
@@ -141,7 +141,7 @@ class Folder:
         while True:
             await self._settings.take()
             await anyio.to_thread.run_sync(state.repo.config.reload)
-            self._peers.set(state.repo.config.remotes())
+            self._set_remotes()
             try:
                 state.settings = await anyio.to_thread.run_sync(
                     read_settings, state.repo, self._opened.annex_branch
@@ -150,6 +150,10 @@ class Folder:
                 self._board.raise_condition("setting-not-understood", error.setting, error.text)
             else:
                 self._board.clear_condition("setting-not-understood", "annex.largefiles")
+
+    def _set_remotes(self) -> None:
+        config = self._state.repo.config
+        self._peers.set(config.remotes(), config.paused_remotes())
 
     # -- what the steps tell ------------------------------------------------------------------------
 
@@ -329,15 +333,9 @@ class Folder:
             found.append(f"it lacks the content of {peer.missing} files")
         return found
 
-    async def add_remote(self, name: str, url: str) -> None:
+    async def remotes_changed(self) -> None:
         await anyio.to_thread.run_sync(self._state.repo.config.reload)
-        self._peers.set(self._state.repo.config.remotes() | {name: url})
-
-    async def remove_remote(self, name: str) -> None:
-        await anyio.to_thread.run_sync(self._state.repo.config.reload)
-        remotes = self._state.repo.config.remotes()
-        remotes.pop(name, None)
-        self._peers.set(remotes)
+        self._set_remotes()
 
     async def accept_link(self, stream: ByteStream) -> None:
         await self._peers.accept(stream)

@@ -19,6 +19,7 @@ from instep.core.status import shown
 from instep.daemon.board import StatusBoard
 from instep.daemon.lock import FolderLock
 from instep.daemon.logbook import Logbook
+from instep.daemon.notify import Supervisor
 from instep.daemon.places import NoFolderHere, git_dir_of, log_file, remember
 from instep.daemon.server import Server, listen
 from instep.daemon.service import RunFolder, Service
@@ -87,12 +88,14 @@ class _Process:
         self._tasks: TaskGroup | None = None
         self._board = StatusBoard(shown(os.fsencode(root)), logbook)
         self._server = Server(self._board, self._stop)
+        self._supervisor = Supervisor()
 
     async def run(self, socket: Path) -> None:
         async with await listen(socket) as listener, anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._stop_on_signal)
             tasks.start_soon(self._server.serve, listener)
+            tasks.start_soon(self._supervisor.follow, self._board)
             self._board.log("start", "Started", pid=os.getpid())
             await supervise("The folder's work", self._work, self._board)
             tasks.cancel_scope.cancel()
@@ -113,6 +116,7 @@ class _Process:
         self._server.use(service)
         self._board.started()
         self._told({"pid": os.getpid()})
+        self._supervisor.say(READY="1")
 
     async def _stop_on_signal(self) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
@@ -121,6 +125,7 @@ class _Process:
 
     def _stop(self) -> None:
         if self._tasks is not None:
+            self._supervisor.say(STOPPING="1")
             _cut_off_later()
             self._tasks.cancel_scope.cancel()
 

@@ -9,7 +9,7 @@ import os
 import random
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +25,9 @@ from instep.remotes.frames import Hello
 from instep.remotes.hello import is_kept
 from instep.remotes.link import Link, open_link
 from instep.steps.session import Session
+
+PAUSED = "paused"
+NOT_NOW = "paused or removed on the other side"
 
 MakeSession = Callable[[Link, str], Session]
 
@@ -43,6 +46,7 @@ class Remote:
 
     name: str
     url: str
+    paused: bool = False
     wake: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     uuid: str | None = None
@@ -50,9 +54,11 @@ class Remote:
 
 @dataclass
 class _Held:
-    """A link in use; `ended` once nothing uses it any more."""
+    """A link in use; `ended` once nothing uses it any more. `farewell`: what the other side is told then."""
 
     link: Link
+    name: str
+    farewell: str = ""
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
 
@@ -79,29 +85,48 @@ class Peers:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             for remote in self._remotes.values():
-                tasks.start_soon(self._keep, remote)
+                if not remote.paused:
+                    tasks.start_soon(self._keep, remote)
             await anyio.sleep_forever()
 
-    def set(self, remotes: dict[str, str]) -> None:
-        """These are the configured remotes now, by name."""
+    def set(self, remotes: dict[str, str], paused: Collection[str] = ()) -> None:
+        """These are the configured remotes now, by name, and those of them that are to be left alone."""
         for name in [name for name in self._remotes if name not in remotes]:
-            self._remotes.pop(name).scope.cancel()
+            self._forget(name)
             self._board.remote_gone(name)
         for name, url in remotes.items():
-            if name in self._remotes and self._remotes[name].url == url:
-                continue
-            if name in self._remotes:
-                self._remotes[name].scope.cancel()
-            remote = self._remotes[name] = Remote(name, url)
-            self._board.remote(name, url=url)
-            if self._tasks is not None:
-                self._tasks.start_soon(self._keep, remote)
+            known = self._remotes.get(name)
+            if known is None or (known.url, known.paused) != (url, name in paused):
+                self._begin(Remote(name, url, paused=name in paused))
+
+    def _begin(self, remote: Remote) -> None:
+        """Keep this remote, in place of what had its name."""
+        if remote.name in self._remotes:
+            self._forget(remote.name)
+        self._remotes[remote.name] = remote
+        self._board.remote(remote.name, url=remote.url, paused=remote.paused)
+        if remote.paused:
+            self._unreachable(remote.name, PAUSED)
+        elif self._tasks is not None:
+            self._tasks.start_soon(self._keep, remote)
+
+    def _forget(self, name: str) -> None:
+        """Stop dialling it, and end the link that there is, whoever dialled."""
+        self._remotes.pop(name).scope.cancel()
+        for held in self._links.values():
+            if held.name == name:
+                held.farewell = NOT_NOW
+                held.scope.cancel()
 
     async def accept(self, stream: ByteStream) -> None:
         """Serve a link that another folder's process opened."""
         try:
             async with open_link(stream, self._owner.hello(), dialled=False) as link:
-                await self._use(link, self._name_of(link))
+                name = self._name_of(link)
+                if name in self._remotes and self._remotes[name].paused:
+                    await link.aclose(NOT_NOW)
+                else:
+                    await self._use(link, name)
         except LinkError as error:
             self._board.log("link", f"A link ended: {error}")
         except Exception as error:  # I25: what goes wrong over one link ends that link
@@ -131,6 +156,7 @@ class Peers:
                 linked = True
                 remote.uuid = link.peer.uuid
                 await self._use(link, remote.name)
+                linked = link.farewell != NOT_NOW  # else it would be called every second
         except NotRunning:
             self._unreachable(remote.name, "no instep runs there")
         except PeerGone as error:
@@ -157,6 +183,7 @@ class Peers:
         if name not in self._remotes:
             self._board.remote_gone(name)  # removed, or somebody who called us and is none of our remotes
         elif name not in self.sessions:
+            reason = PAUSED if self._remotes[name].paused else reason
             self._board.remote(name, reachable=False, in_step=False, outstanding=[], reason=reason)
 
     async def _use(self, link: Link, name: str) -> None:
@@ -168,11 +195,13 @@ class Peers:
                 return
             other.scope.cancel()
             await other.ended.wait()
-        held = self._links[uuid] = _Held(link)
+        held = self._links[uuid] = _Held(link, name)
         try:
             with held.scope:
                 await self._hold(held, name)
         finally:
+            if held.farewell:
+                await link.aclose(held.farewell)
             del self._links[uuid]
             held.ended.set()
             if name in self._remotes:
@@ -187,7 +216,7 @@ class Peers:
             await self._owner.use(session)
         finally:
             del self.sessions[name]
-            if not held.scope.cancel_called:  # by the link that takes its place
+            if held.farewell or not held.scope.cancel_called:  # by the link that takes its place
                 self._unreachable(name, link.farewell or "the link ended")
 
     def _name_of(self, link: Link) -> str:

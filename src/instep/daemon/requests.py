@@ -29,24 +29,15 @@ class AskWait(_Asked, frozen=True, tag="wait"):
     remote: str | None = None
 
 
-class AskAddRemote(_Asked, frozen=True, tag="remote-add"):
-    """A remote was written into git's configuration."""
-
-    name: str
-    url: str
-
-
-class AskRemoveRemote(_Asked, frozen=True, tag="remote-remove"):
-    """A remote was taken out of git's configuration."""
-
-    name: str
+class AskRemotes(_Asked, frozen=True, tag="remotes-changed"):
+    """Remotes were added, removed, paused or resumed in git's configuration: take them up, then answer."""
 
 
 class AskStop(_Asked, frozen=True, tag="stop"):
     """End the process cleanly: answered `{"pid": int}`; the connection closes when the process is gone."""
 
 
-Request = AskStatus | AskWatch | AskWait | AskAddRemote | AskRemoveRemote | AskStop
+Request = AskStatus | AskWatch | AskWait | AskRemotes | AskStop
 
 _decoder = msgspec.json.Decoder(Request)
 

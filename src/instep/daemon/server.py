@@ -23,8 +23,7 @@ from instep.core.status import Status
 from instep.daemon.board import StatusBoard
 from instep.daemon.requests import (
     MAX_REQUEST_BYTES,
-    AskAddRemote,
-    AskRemoveRemote,
+    AskRemotes,
     AskStatus,
     AskStop,
     AskWait,
@@ -116,11 +115,8 @@ class Server:
                 await self._watch(stream)
             case AskWait(timeout=timeout_s, remote=remote):
                 await _send(stream, {"result": await self._wait(timeout_s, remote)})
-            case AskAddRemote(name=name, url=url):
-                await (await self._ready()).add_remote(name, url)
-                await _send(stream, {"result": {}})
-            case AskRemoveRemote(name=name):
-                await (await self._ready()).remove_remote(name)
+            case AskRemotes():
+                await (await self._ready()).remotes_changed()
                 await _send(stream, {"result": {}})
             case AskStop():
                 await _send(stream, {"result": {"pid": os.getpid()}})

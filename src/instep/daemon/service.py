@@ -26,13 +26,9 @@ class Service(Protocol):
         """What is left of that, one short text each, for an answer when time is up. Never blocks."""
         ...
 
-    async def add_remote(self, name: str, url: str) -> None:
-        """Start keeping in step with a remote that was just written into git's configuration. Idempotent:
-        the watch of the configuration may have told it already."""
-        ...
-
-    async def remove_remote(self, name: str) -> None:
-        """Stop keeping in step with a remote that was just taken out of git's configuration. Idempotent."""
+    async def remotes_changed(self) -> None:
+        """Take up the remotes as git's configuration has them now. Idempotent: the watch of the configuration
+        may have told it already."""
         ...
 
     async def accept_link(self, stream: ByteStream) -> None:

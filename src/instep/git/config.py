@@ -80,6 +80,11 @@ class Config:
                 found[remote] = self._rewritten(self.get_all(name)[0])
         return found
 
+    def paused_remotes(self) -> frozenset[str]:
+        """The remotes with `remote.NAME.annex-sync = false`: git-annex's own word for "not now"."""
+        names = (name.removeprefix("remote.").removesuffix(".url") for name in self.names("remote."))
+        return frozenset(name for name in names if not self.get_bool(f"remote.{name}.annex-sync", True))
+
     def _rewritten(self, url: str) -> str:
         best, base = "", ""
         for name in self.names("url."):
