@@ -218,3 +218,20 @@ def test_output_that_nobody_reads_is_no_error(instep: Instep, tmp_path: Path) ->
     done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_doctor(instep: Instep, tmp_path: Path) -> None:
+    said = instep("doctor")
+    assert said.out.splitlines()[-1] == "All is well with this machine; name a folder to check it too."
+    instep("up", "folder")
+    said = instep("doctor", "folder")
+    assert (said.status, said.out.splitlines()[-1]) == (0, "All is well.")
+    assert instep("doctor", "folder", "--json").json["well"] is True
+    instep("down", "folder")
+    said = instep("doctor", "folder")
+    assert said.status == 1
+    assert f"     Start it: instep up {tmp_path / 'folder'}" in said.out.splitlines()
+    facts = instep("doctor", "folder", "--json").json
+    assert facts["well"] is False
+    assert [item["code"] for item in facts["findings"] if item["severity"] == "attention"] == ["not-running"]
+    assert instep("doctor", "nowhere").status == 2

@@ -96,7 +96,91 @@ _DECLARED = (
         "{subject} failed and is tried again: {detail}",
         "If this stays, the log says more: instep log",
     ),
+    # what `instep doctor` looks at besides
+    Condition(
+        "program-unusable",
+        "{subject} can't be used: {detail}",
+        "Install it or a newer one: git 2.39 from your distribution, git-annex with pip install git-annex",
+    ),
+    Condition(
+        "clock-wrong",
+        "The clock of this computer is wrong: {detail}",
+        "Set it; nothing is lost meanwhile, but the history shows wrong times: timedatectl set-ntp true",
+    ),
+    Condition(
+        "clock-behind",
+        "The newest commit is {detail} ahead of this computer's clock.",
+        "Set the clock, here or where that commit was made; nothing depends on it but the times shown.",
+        "notice",
+    ),
+    Condition(
+        "watching-unavailable",
+        "This system has no inotify; changes are found by looking only.",
+        "Nothing to do; changes take longer to be noticed.",
+        "notice",
+    ),
+    Condition(
+        "instance-limit",
+        "Only {detail} programs of yours can watch files at once.",
+        "Raise it: sudo sysctl fs.inotify.max_user_instances=1024",
+        "notice",
+    ),
+    Condition(
+        "watch-limit-near",
+        "Not much is left of the kernel's limit of watches: {detail}.",
+        "Raise it: sudo sysctl fs.inotify.max_user_watches=1048576",
+        "notice",
+    ),
+    Condition(
+        "open-files-limit",
+        "A program can have only {detail} files open at once here.",
+        "Raise it: ulimit -n 4096 (or LimitNOFILE= in the unit, for systemd)",
+        "notice",
+    ),
+    Condition(
+        "own-place-unusable",
+        "The sockets and logs have no place: {detail}",
+        "Make it a directory of yours that nobody else can enter: chmod 700",
+    ),
+    Condition(
+        "ssh-missing",
+        "There is no ssh program; folders on other computers can't be reached.",
+        "Install it if you want that: apt install openssh-client",
+        "notice",
+    ),
+    Condition(
+        "space-low",
+        "The disk of {subject} is nearly full: {detail} left.",
+        "Free some space before something has to wait for it.",
+    ),
+    Condition(
+        "not-running",
+        "{subject} is not being kept in step: no process is running.",
+        "Start it: instep up {subject}",
+    ),
+    Condition(
+        "assistant-runs",
+        "The git-annex assistant (process {detail}) works on {subject} too.",
+        "Let only one of the two do it: git annex assistant --stop",
+    ),
+    Condition(
+        "stale-lock",
+        "A git that was killed left its lock: {subject}",
+        "instep removes it when it starts; or, with no git at work there: rm {subject}",
+        "notice",
+    ),
+    Condition(
+        "check-failed",
+        "The check of {subject} could not be made: {detail}",
+        "See that the folder can be read.",
+    ),
     # remotes
+    Condition(
+        "remote-absent",
+        "Nothing is at {detail}, where the remote {subject} should be.",
+        "Mount or plug it in; or forget it: instep remote remove {subject}",
+        "notice",
+    ),
     Condition(
         "remote-refused",
         "The remote {subject} can't be used: {detail}",

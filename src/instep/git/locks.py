@@ -22,15 +22,18 @@ _TOP_LEVEL = (b"HEAD.lock", b"index.lock", b"packed-refs.lock", b"config.lock")
 
 def remove_stale_locks(repo: Repository) -> list[bytes]:
     """Remove the locks that nobody holds; gives their paths. Nothing is removed while any git works there."""
-    locks = [path for path in _locks(repo) if _age_s(path) >= MIN_AGE_S]
-    if not locks or git_at_work(repo):
-        return []
     removed: list[bytes] = []
-    for path in locks:
+    for path in stale_locks(repo):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
             removed.append(path)
     return removed
+
+
+def stale_locks(repo: Repository) -> list[bytes]:
+    """The locks that nobody holds; none while any git works there."""
+    locks = [path for path in _locks(repo) if _age_s(path) >= MIN_AGE_S]
+    return [] if not locks or git_at_work(repo) else locks
 
 
 def git_at_work(repo: Repository) -> bool:
