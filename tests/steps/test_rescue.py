@@ -1,6 +1,9 @@
 """What an installation displaced and nobody else has, stays in the folder under a name of its own."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,8 +11,9 @@ import anyio
 import pytest
 
 from instep.core.types import RelPath
+from instep.fs.crash import VARIABLE
 from instep.steps.rescue import RescueStep
-from tests.steps.side import Side, big, p
+from tests.steps.side import Side, SideMaker, big, p
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +75,51 @@ async def test_a_file_whose_path_was_lost_is_kept_too(a: Side) -> None:  # I1
     (a.folder / ".git/instep/displaced/0-0").write_text("whose?")
     (name,) = await rescued(a)
     assert a.read(os.fsdecode(name)) == b"whose?"
+
+
+async def test_where_its_directory_is_a_file_by_now_it_comes_to_the_top(a: Side) -> None:  # I1
+    a.save("d", "a file")
+    displaced(a, "d/one").write_text("written at the last moment")
+    (name,) = await rescued(a)
+    assert name.startswith(b"one.variant-")
+    assert a.read(os.fsdecode(name)) == b"written at the last moment"
+    assert not displaced(a, "d/one").exists()
+
+
+RESCUE = """
+import sys
+from pathlib import Path
+
+import anyio
+
+from instep.steps.rescue import RescueStep
+from tests.steps.side import Side
+
+step = RescueStep(Side.open(Path(sys.argv[1])).state, print)
+anyio.run(step.run)
+"""
+
+
+def die_rescuing(folder: Path, point: str) -> None:
+    """A process that is killed at this point of the rescue."""
+    died = subprocess.run(
+        [sys.executable, "-c", RESCUE, str(folder)],
+        env=os.environ | {VARIABLE: point},
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("point", ["synced", "created", "rescued"])
+async def test_a_kill_on_the_way_loses_nothing(side: SideMaker, point: str) -> None:  # I1 I27
+    a = side("a")
+    displaced(a, "one").write_text("written at the last moment")
+    die_rescuing(a.folder, point)
+    a = side("a")
+    await rescued(a)
+    assert b"written at the last moment" in a.files().values()
+    assert not displaced(a, "one").exists()
 
 
 async def test_the_next_free_name_is_taken(a: Side) -> None:

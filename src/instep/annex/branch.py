@@ -19,6 +19,7 @@ from instep.core.commit import Commit, Signature
 from instep.core.keys import log_path
 from instep.core.tree import edit, lookup
 from instep.core.types import MODE_EXEC, MODE_FILE, Key, Oid, RelPath, RemoteUuid
+from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch
 from instep.git.errors import RefMoved
 from instep.git.identity import identity
@@ -148,6 +149,7 @@ class AnnexBranch:
         commit = Commit(edited.root, (tip,), who, who, message.encode(errors="surrogateescape") + b"\n")
         new = add_commit(commit, objects, self._repo.format)
         self._move(tip, new, objects, {path: files[path] for path in settled & files.keys()})
+        passed(Point.LOCATIONS_COMMITTED)
         self._journal.remove(settled)
         return new
 
@@ -198,6 +200,7 @@ class AnnexBranch:
             batch.sync()
             for file, target in staged:
                 file.place(target)
+                passed(Point.JOURNAL_PLACED)
             pending.place()
             if not batch.ordered:
                 batch.sync_names()

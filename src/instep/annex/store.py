@@ -18,6 +18,7 @@ from typing import BinaryIO
 from instep.annex.settings import AnnexSettings
 from instep.core.keys import hash_of, new_hash, object_path, size_of
 from instep.core.types import Key, RelPath
+from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch, Staged
 from instep.fs.identity import Identity
 from instep.fs.read import hash_stable
@@ -176,6 +177,7 @@ class AnnexStore:
                 self._make_directory(directory, 3)
                 with self._install, self._writable(directory):
                     staged.place(target, replace=False)
+                    passed(Point.CONTENT_PLACED)
             except (FileNotFoundError, PermissionError):
                 if attempt == _ATTEMPTS - 1:
                     raise

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from instep.core.types import RelPath
 from instep.fs import lease
+from instep.fs.crash import Point, passed
 from instep.fs.identity import Identity
 from instep.fs.lease import Writers
 
@@ -113,6 +114,7 @@ class Displaced:
                 kept.due_s = now + KEEP_S
             elif unchanged:
                 self.drop(name)
+                passed(Point.SETTLED)
             else:
                 del self._kept[name]
                 rescued.append(Rescued(kept.path, self.file(name)))

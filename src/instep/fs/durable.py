@@ -15,10 +15,12 @@ import errno
 import itertools
 import os
 import secrets
+import stat
 from collections.abc import Sequence
 
 from instep.fs import syscalls
 from instep.fs.copying import copy_content, write_all
+from instep.fs.crash import Point, passed
 from instep.fs.identity import Identity
 
 MANY = 500
@@ -61,6 +63,7 @@ class Staged:
         self.identity = Identity.of(os.fstat(self.fd))
         os.close(self.fd)
         self.fd = -1
+        passed(Point.ASIDE)
         return self
 
     def place(self, target: bytes, *, dir_fd: int | None = None, replace: bool = True) -> None:
@@ -148,6 +151,19 @@ class Batch:
         self._staged[staged.name] = staged
         return staged
 
+    def share(self, path: bytes) -> Staged:
+        """Stages a second name of a closed regular file on the same file system; the first one stays."""
+        staged = self._new()
+        try:
+            os.link(path, staged.name, dst_dir_fd=self.dir_fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED | {errno.EPERM, errno.EMLINK}:
+                raise
+            with open(path, "rb") as file:  # a file system without hard links
+                return self.copy(file.fileno(), stat.S_IMODE(os.fstat(file.fileno()).st_mode))
+        staged.identity = Identity.of(os.stat(staged.name, dir_fd=self.dir_fd, follow_symlinks=False))
+        return self._keep(staged)
+
     def adopt(self, path: bytes) -> Staged:
         """Takes over a closed regular file on the same file system (EXDEV otherwise) by renaming it."""
         staged = self._new()
@@ -171,6 +187,7 @@ class Batch:
                 self._write_out(files[start : start + _OPEN_AT_ONCE])
             self._commit_journal()
         self._unsynced.clear()
+        passed(Point.SYNCED)
 
     def sync_names(self) -> None:
         """Returns when the names given since the last call are durable too.
@@ -184,6 +201,7 @@ class Batch:
             else:
                 syscalls.syncfs(self.dir_fd)
         self._unsynced_names = False
+        passed(Point.NAMES_SYNCED)
 
     def close(self) -> None:
         """Removes what was not placed. Idempotent."""

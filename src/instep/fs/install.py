@@ -18,6 +18,7 @@ from collections.abc import Callable
 from instep.core.types import RelPath
 from instep.fs import lease, syscalls
 from instep.fs.beneath import Parent
+from instep.fs.crash import Point, passed
 from instep.fs.displaced import Displaced, Rescued
 from instep.fs.durable import Staged
 from instep.fs.exchange import exchange
@@ -67,6 +68,7 @@ class WorkTree:
             except FileExistsError:
                 there = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode
                 raise Refused(path, Reason.IS_DIRECTORY if stat.S_ISDIR(there) else Reason.EXISTS) from None
+            passed(Point.CREATED)
             return _stands(dir_fd, name, staged.identity)
 
     def replace(self, path: RelPath, staged: Staged, is_base: IsBase) -> Identity:
@@ -79,11 +81,13 @@ class WorkTree:
             _inherit(staged, dir_fd, name)
             aside = self._displaced.reserve(path)
             staged.place(aside, dir_fd=self._displaced.fd)
+            passed(Point.EXCHANGING)
             try:
                 exchange(self._displaced.fd, aside, dir_fd, name)
             except OSError:
                 self._displaced.drop(aside)
                 raise
+            passed(Point.EXCHANGED)
             try:
                 base = self._examine_displaced(path, aside, is_base)
             except BaseException:
@@ -98,6 +102,7 @@ class WorkTree:
             self._examine(path, dir_fd, name, is_base)
             aside = self._displaced.reserve(path)
             os.rename(name, aside, src_dir_fd=dir_fd, dst_dir_fd=self._displaced.fd)
+            passed(Point.REMOVED)
             try:
                 base = self._examine_displaced(path, aside, is_base)
             except BaseException:
@@ -111,6 +116,7 @@ class WorkTree:
             self._examine(source, from_fd, old, is_base)
             with Refusing(target), self._parent(target, make=True) as (to_fd, new):
                 syscalls.rename_noreplace(from_fd, old, to_fd, new)
+                passed(Point.MOVED)
                 try:
                     return self._examine(target, to_fd, new, is_base)
                 except BaseException:
@@ -127,6 +133,7 @@ class WorkTree:
                 if not Identity.of(os.fstat(fd)).same_content_as(before) or not before.is_regular:
                     raise Refused(path, Reason.CHANGED)
                 os.fchmod(fd, _with_executability(before.mode, executable))
+                passed(Point.CHMODED)
                 after = Identity.of(os.fstat(fd))
                 return after if after.same_content_as(before) else before
             finally:

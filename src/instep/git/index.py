@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from instep.core.types import Entry, RelPath
+from instep.fs.crash import Point, passed
 from instep.git.cache_tree import invalidate
 from instep.git.errors import GitError, IndexBusy, UnsupportedIndex
 from instep.git.index_changes import IndexChanges, IndexUpdate
@@ -158,6 +159,7 @@ class _Lock:
         except FileExistsError:
             text = f"{os.fsdecode(self._name)} exists: another git is at work here, or died."
             raise IndexBusy(text, "If no git runs there, remove that file.") from None
+        passed(Point.INDEX_LOCKED)
         self._mode = sharing.file_mode(0o666)
         self.now_s = os.fstat(self._fd).st_mtime_ns // _NS
 
@@ -178,7 +180,9 @@ class _Lock:
         with suppress(FileNotFoundError):
             self._mode = os.stat(self._path).st_mode & 0o7777
         os.fchmod(self._fd, self._mode)
+        passed(Point.INDEX_WRITTEN)
         os.rename(self._name, self._path)
+        passed(Point.INDEX_PLACED)
         file = _identity(os.fstat(self._fd))
         os.close(self._fd)
         self._fd = -1

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable
 
 from instep.core.types import Object, Oid
+from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch, Staged
 from instep.git.sharing import Sharing
 
@@ -85,6 +86,7 @@ class LooseObjects:
             except FileNotFoundError:  # `git gc` removes empty directories
                 self._make_fan(fan, known=False)
                 file.place(target)
+            passed(Point.LOOSE_PLACED)
 
     def _make_fan(self, fan: bytes, *, known: bool = True) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ from typing import IO, NamedTuple
 from instep.core.commit import Commit
 from instep.core.tree import parse_tree
 from instep.core.types import Object, ObjectFormat, Objects, Oid, Tree
+from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch, Staged
 from instep.git.cache import Cache
 from instep.git.errors import GitError, MissingObject, WrongKind, sentence
@@ -48,8 +49,10 @@ class Pending:
         self._store.loose.place(self.loose)
         for staged, target in self.packs:
             staged.place(target)
+            passed(Point.PACK_PLACED)
         if not self._batch.ordered:
             self._batch.sync_names()
+        passed(Point.OBJECTS_PLACED)
         self._store.written(self._objects)
 
 

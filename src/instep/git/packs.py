@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable
 from typing import NoReturn
 
 from instep.core.types import Oid
+from instep.fs.crash import Point, passed
 from instep.git.errors import GitError, sentence
 from instep.git.process import Complaints
 from instep.git.repository import Repository
@@ -94,6 +95,7 @@ class PackReceiver:
             self._refuse()
         if self._process.wait() != 0:
             self._refuse()
+        passed(Point.PACK_CHECKED)
         self._place(said.split()[-1])
         self.abort()
 

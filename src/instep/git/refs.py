@@ -13,6 +13,7 @@ from enum import Enum
 from typing import IO, Final, NamedTuple
 
 from instep.core.types import ObjectFormat, Oid
+from instep.fs.crash import Point, passed
 from instep.git.errors import GitError, RefMoved, sentence
 from instep.git.process import Git, Pipe, PipeBroken
 
@@ -100,12 +101,14 @@ class Refs:
         for move in moves:
             _check(move.name)
         request = b"start\0" + b"".join(self._command(move) for move in moves) + b"commit\0"
+        passed(Point.REF_MOVING)
         try:
             self._pipe(reason).ask(request, _committed, retry=False)
         except PipeBroken as broken:
             if not broken.stderr and self._again(moves, reason, request):
                 return
             self._raise(moves, broken)
+        passed(Point.REF_MOVED)
 
     def idle(self) -> None:
         """Ends the lasting git processes; they start again when needed."""

@@ -15,6 +15,7 @@ from instep.core.commit import Commit, Signature, describe
 from instep.core.errors import InstepError
 from instep.core.tree import diff, edit, lookup, walk
 from instep.core.types import Change, Entry, Key, Object, Oid, RelPath
+from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch
 from instep.fs.identity import Identity
 from instep.fs.read import NotCaptured, StillOpen
@@ -160,6 +161,7 @@ class Committer:
             self._state.repo.objects.remember(objects)
             self._state.coming = done.commit
             self._state.tell_coming()
+            passed(Point.COMMIT_TOLD)
 
     def _look(
         self,

@@ -15,6 +15,7 @@ from enum import StrEnum
 import msgspec
 
 from instep.core.types import Entry, Oid, RelPath
+from instep.fs.crash import Point, passed
 
 
 class Cause(StrEnum):
@@ -96,5 +97,7 @@ class LagBook:
             file.write(msgspec.msgpack.encode(records))
             file.flush()
             os.fsync(file.fileno())
+        passed(Point.LAG_ASIDE)
         os.rename(aside, self._path)
+        passed(Point.LAG_WRITTEN)
         self._changed = False

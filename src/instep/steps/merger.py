@@ -18,6 +18,7 @@ from instep.core.merge import Merged as MergedTrees
 from instep.core.merge import merge_bases as virtual_base
 from instep.core.tree import diff, lookup, parents
 from instep.core.types import Change, Key, Object, Objects, Oid, RelPath
+from instep.fs.crash import Point, passed
 from instep.git.history import is_ancestor, merge_bases
 from instep.git.refs import RefUpdate
 from instep.git.textmerge import text_merger
@@ -96,6 +97,7 @@ class Merger:
             fresh, contents = {}, ()
             if self._commit_edits(refused, done):
                 continue
+            passed(Point.INSTALLED)
             self._write_lag(changes, refused, before, target.tree)
             self._move_branch(target, done)
             done.changes = changes

@@ -15,7 +15,8 @@ import anyio
 
 from instep.core.types import Key, Oid, RelPath
 from instep.core.variant import variants
-from instep.fs.durable import Batch
+from instep.fs.crash import Point, passed
+from instep.fs.durable import Batch, Staged
 from instep.fs.install import Reason, Refused, Rescued
 from instep.steps.mailbox import Mailbox
 from instep.steps.state import FolderState
@@ -58,17 +59,25 @@ class RescueStep:
             return None
         with Batch(state.staging) as batch:
             is_link = os.path.islink(rescued.file)
-            staged = batch.link(os.readlink(rescued.file)) if is_link else batch.adopt(rescued.file)
+            staged = batch.link(os.readlink(rescued.file)) if is_link else batch.share(rescued.file)
             batch.sync()  # I10
-            for name in variants(path, oid.hex().encode()):
-                try:
-                    state.work_tree.create(name, staged)
-                except Refused as refused:
-                    if refused.reason is not Reason.EXISTS:
-                        raise OSError(errno.EIO, str(refused)) from refused
-                else:
-                    state.work_tree.discard_leftover(rescued.file)
-                    return name
+            name = self._give_name(path, oid, staged)
+        passed(Point.RESCUED)
+        state.work_tree.discard_leftover(rescued.file)
+        return name
+
+    def _give_name(self, path: RelPath, oid: Oid, staged: Staged) -> RelPath:
+        """The first free one beside its path; where none can be given there any more, at the top."""
+        for name in variants(path, oid.hex().encode()):
+            try:
+                self._state.work_tree.create(name, staged)
+            except Refused as refused:
+                if refused.reason is Reason.EXISTS:
+                    continue
+                if b"/" in path:
+                    return self._give_name(RelPath(path.rpartition(b"/")[2]), oid, staged)
+                raise OSError(errno.EIO, str(refused)) from refused
+            return name
         raise AssertionError("names never end")
 
     def _names(self, path: RelPath, file: bytes) -> tuple[Oid, Key]:

@@ -19,6 +19,7 @@ import anyio.to_thread
 from instep.core.keys import hash_of, key_file, new_hash, size_of
 from instep.core.status import shown
 from instep.core.types import Key, RelPath
+from instep.fs.crash import Point, passed
 from instep.remotes.errors import LinkError, ProtocolError
 from instep.remotes.frames import Cancel, Content, NoContent, Want
 from instep.steps.mailbox import Mailbox
@@ -71,6 +72,7 @@ class Download:
         self._file.write(frame.data)
         self._update(frame.data)
         self.offset += len(frame.data)
+        passed(Point.PIECE_WRITTEN)
 
     def finish(self) -> bool:
         """All pieces are here: make them durable. False (and the file is gone) if they are not the key's."""
@@ -80,6 +82,7 @@ class Download:
         self._file.flush()
         if good:
             os.fsync(self._file.fileno())  # I10
+            passed(Point.DOWNLOADED)
         self._file.close()
         if not good:
             os.unlink(self.path)
