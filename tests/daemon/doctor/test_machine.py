@@ -55,11 +55,11 @@ def test_few_open_files() -> None:
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= checks.ENOUGH_OPEN_FILES
 
 
-def test_places_that_others_can_enter(tmp_path: Path) -> None:
-    place = tmp_path / "instep"
-    place.mkdir()
-    place.chmod(0o777)
-    assert _seen_with("own_places", {"XDG_RUNTIME_DIR": str(tmp_path)}).startswith("own-place-unusable ")
+def test_no_place_for_logs(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = _seen_with("own_places", {"XDG_STATE_HOME": str(tmp_path / "file")})
+    assert said.startswith("own-place-unusable ")
+    assert "Not a directory" in said
 
 
 def test_no_ssh(tmp_path: Path) -> None:
