@@ -1,12 +1,15 @@
 """Starting is recovering: one look finds everything that is not as the branch and the index say."""
 
 import os
+import time
 
 import pytest
 
 from instep.core.errors import InstepError
 from instep.core.pointers import pointer
-from instep.steps.start import REMEMBER_BYTES
+from instep.core.types import RelPath
+from instep.git.index_format import RawIndex
+from instep.steps.pointers import PointerBook
 from tests.steps.side import Side, SideMaker, big, p
 
 
@@ -27,12 +30,10 @@ def test_an_empty_folder_is_ready(a: Side) -> None:
 def test_what_is_as_it_was_is_not_read(side: SideMaker) -> None:  # I28
     a = side("a")
     a.write("d/one", "1")
-    a.write("large", b"x" * REMEMBER_BYTES)
     a.commit()
     settle(a)
     a = side("a")
     assert a.opened.dirty == set()
-    assert a.state.known.identity(p("large")) is not None
 
 
 def test_what_changed_while_nobody_looked_is_dirty(side: SideMaker) -> None:  # I21
@@ -52,6 +53,7 @@ def test_a_file_that_is_as_young_as_the_index_is_not_trusted(side: SideMaker) ->
     a.save("one", "1")
     a.git("reset", "-q", "--mixed")
     a.git("update-index", "-q", "--refresh")
+    a.write("one", "2")
     a = side("a")
     assert a.opened.dirty == {p("one")}
 
@@ -91,3 +93,52 @@ def test_no_branch_no_start(side: SideMaker) -> None:
     (a.folder / ".git/HEAD").write_text(a.head.hex() + "\n")
     with pytest.raises(InstepError, match="No branch is checked out"):
         Side.open(a.folder)
+
+
+def test_a_socket_is_looked_at_and_a_repository_inside_is_not(side: SideMaker) -> None:  # I23
+    a = side("a")
+    os.mkfifo(a.folder / "pipe")
+    a.git("init", "-q", "inner")
+    a.write("inner/own", "own")
+    a = side("a")
+    assert a.opened.dirty == {p("pipe")}
+
+
+def index_paths(side: Side) -> list[RelPath]:
+    return [p(name) for name in side.git("ls-files").split()]
+
+
+class TestPointerBook:
+    """Small files are read for being pointers only where the book leaves a doubt."""
+
+    @pytest.fixture
+    def b(self, side: SideMaker) -> Side:
+        """A settled folder with one pointer whose content is not here, and the book of it."""
+        a, b = side("a"), side("b")
+        a.save("film.bin", big("film"))
+        a.save("note", pointer(a.key("film.bin")).upper())
+        b.merge(a, contents=False)
+        settle(b)
+        PointerBook(b.state.repo).write(time.time(), [p("film.bin")])
+        return b
+
+    def test_names_them_all(self, b: Side) -> None:  # I28
+        assert PointerBook(b.state.repo).suspects() == {p("film.bin")}
+
+    def test_leaves_only_younger_files_in_doubt_when_the_index_is_another(self, b: Side) -> None:  # I7
+        index = RawIndex((b.folder / ".git/index").read_bytes(), 20)
+        seen = {path: os.stat(b.folder / os.fsdecode(path)).st_ctime_ns // 10**9 for path in index_paths(b)}
+        assert set(index.changed_since(0)) == seen.keys()
+        assert set(index.changed_since(max(seen.values()) + 1)) == set()
+        PointerBook(b.state.repo).write(time.time(), [])
+        os.utime(b.folder / ".git/index", (1, 1))
+        assert PointerBook(b.state.repo).suspects() == seen.keys(), "all of them were just made"
+
+    def test_says_nothing_when_the_clock_went_back(self, b: Side) -> None:  # I20
+        PointerBook(b.state.repo).write(time.time() + 10**8, [])
+        assert PointerBook(b.state.repo).suspects() is None
+
+    def test_is_believed_at_the_start(self, b: Side, side: SideMaker) -> None:
+        assert side("b").opened.missing.keys() == {b.key("film.bin")}
+        PointerBook(b.state.repo).write(time.time(), [])
+        assert side("b").opened.missing == {}

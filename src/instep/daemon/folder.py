@@ -5,6 +5,7 @@ work tree, and transfer for content. Everything below is decided in the steps; t
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from instep.steps.locations import LocationStep
 from instep.steps.mailbox import Mailbox
 from instep.steps.merge import MergeStep
 from instep.steps.merger import Merged, Merger
+from instep.steps.pointers import PointerBook
 from instep.steps.rescue import RescueStep
 from instep.steps.session import Session
 from instep.steps.start import Opened, open_folder
@@ -71,7 +73,7 @@ class Folder:
         )
         self._transfer = TransferStep(state, self._landed, self._refresh)
         self._locations = LocationStep(state, opened.annex_branch, self._moved)
-        self._index = IndexStep(state)
+        self._index = IndexStep(state, self._note_pointers)
         self._rescue = RescueStep(state, self._commit.put)
         self._peers = Peers(self, board)
         self._settings: Mailbox[None] = Mailbox(lambda: None)
@@ -154,6 +156,15 @@ class Folder:
     def _set_remotes(self) -> None:
         config = self._state.repo.config
         self._peers.set(config.remotes(), config.paused_remotes())
+
+    async def _note_pointers(self) -> None:
+        """Write down which files are pointers, if nothing waits to be looked at: the next start asks."""
+        checked_s = time.time()
+        self._watch.read()
+        if self._commit.idle and self._merge.idle:
+            paths = {*self._transfer.missing_paths, *self._state.lag.paths}
+            book = PointerBook(self._state.repo)
+            await anyio.to_thread.run_sync(book.write, checked_s, paths)
 
     # -- what the steps tell ------------------------------------------------------------------------
 

@@ -58,7 +58,8 @@ class TreeWatcher:
     `fileno()` is readable when `read` has something. `skip` is asked about directories (a skipped one is not
     watched, nor anything below) and about files. Directories that can't be watched, and so have to be scanned
     from time to time, are in `unwatched` (the kernel's limit, or no more memory) and `unreadable`;
-    repositories inside the folder, which are left alone, in `nested`.
+    repositories inside the folder, which are left alone, in `nested`; sockets, FIFOs and devices that were
+    there when a directory was listed, in `special`.
     """
 
     def __init__(self, root: bytes, skip: Skip, inotify: Inotify | None = None) -> None:
@@ -73,6 +74,7 @@ class TreeWatcher:
         self.unwatched: set[RelPath] = set()
         self.unreadable: set[RelPath] = set()
         self.nested: set[RelPath] = set()
+        self.special: set[RelPath] = set()
 
     def fileno(self) -> int:
         return self._inotify.fileno()
@@ -95,7 +97,7 @@ class TreeWatcher:
     def refresh(self) -> None:
         """Asks `skip` anew about all directories, and tries again what could not be watched; scan after."""
         self._tree.clear()
-        for paths in (self.unwatched, self.unreadable, self.nested, self._open):
+        for paths in (self.unwatched, self.unreadable, self.nested, self.special, self._open):
             paths.clear()
         self._prefixes.clear()
         self._enter(self._tree.root)
@@ -198,7 +200,7 @@ class TreeWatcher:
             self._tree.forget(node)
         self._prefixes.clear()
         inside = path + b"/"
-        for paths in (self.nested, self.unwatched, self.unreadable, self._open):
+        for paths in (self.nested, self.special, self.unwatched, self.unreadable, self._open):
             if paths:
                 paths.difference_update([p for p in paths if p == path or p.startswith(inside)])
 
@@ -246,14 +248,20 @@ class TreeWatcher:
 
     def _list(self, fd: int, node: WatchedDirectory, path: RelPath) -> list[tuple[WatchedDirectory, RelPath]]:
         names: list[bytes] = []
+        special: list[bytes] = []
         with os.scandir(fd) as entries:
             for entry in entries:
                 if entry.name == ".git" and node.parent is not None:
                     self.nested.add(path)
                     return []
-                if entry.is_dir(follow_symlinks=False) and entry.name != ".git":
+                if entry.is_file(follow_symlinks=False):
+                    continue
+                if not entry.is_dir(follow_symlinks=False):
+                    special += [] if entry.is_symlink() else [os.fsencode(entry.name)]
+                elif entry.name != ".git":
                     names.append(os.fsencode(entry.name))
         prefix = path + b"/" if path else b""
+        self.special.update(RelPath(prefix + name) for name in special)
         inner = [(name, RelPath(prefix + name)) for name in names]
         return [(self._tree.add(node, name), below) for name, below in inner if not self._skip(below, True)]
 

@@ -36,6 +36,15 @@ def read_index(path: str | bytes, oid_bytes: int) -> list[IndexEntry]:
     return list(index.entries())
 
 
+def changed_since(repo: Repository, since_s: int) -> set[RelPath]:
+    """Paths of files with a ctime of then or later, as far as the index knows them; for a start.
+
+    Raises UnsupportedIndex. An index that is not there knows none.
+    """
+    index = _read(os.path.realpath(repo.git_dir + b"/index"), repo)
+    return {RelPath(path) for path in index.changed_since(since_s)}
+
+
 def write_index(repo: Repository, updates: Mapping[RelPath, IndexUpdate]) -> set[RelPath]:
     """Applies the updates; gives the paths that should be given again in a second or two, when they are
     older.

@@ -99,6 +99,16 @@ class RawIndex:
         at = bisect_left(names, path)
         return starts[at], starts[at + (at < len(names) and names[at] == path)]
 
+    def changed_since(self, since_s: int) -> Iterator[bytes]:
+        """The paths of entries whose files had a ctime of then or later when git saw them."""
+        data, position, stamp = self.data, HEADER.size, struct.pack(">L", since_s & _U32)
+        while position < self.end:
+            start = self._name_start(position)
+            nul = data.index(0, start)
+            if data[position : position + 4] >= stamp:
+                yield data[start:nul]
+            position += (nul - position + 8) & -8
+
     def entry(self, start: int, end: int) -> IndexEntry:
         """The entry at this place."""
         return IndexEntry.decode(self.data[start:end], self.oid_bytes)

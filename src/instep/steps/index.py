@@ -5,7 +5,7 @@ been quiet for a moment, in one go, under git's own lock, and only where a perso
 else (I27).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import anyio
 
@@ -30,8 +30,10 @@ _NOTHING: Mapping[RelPath, Entry | None] = {}
 class IndexStep:
     """Keeps the index near the branch."""
 
-    def __init__(self, state: FolderState) -> None:
+    def __init__(self, state: FolderState, written: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`written` is told each time after the index was brought up to date."""
         self._state = state
+        self._written = written
         self._tree: Oid | None = None
         self._late: dict[RelPath, Entry | None] = {}
         self._unsettled: set[RelPath] = set()
@@ -60,6 +62,8 @@ class IndexStep:
             await self._state.work(self._write)
             if self._unsettled:
                 self.touch()
+            if self._written is not None:
+                await self._written()
 
     async def _until_quiet(self) -> set[RelPath]:
         more: set[RelPath] = set()

@@ -1,13 +1,13 @@
 """Starting: everything is found again by looking.
 
 The watches stand before the look begins, so nothing falls between. A file whose stat data is what git's
-index has for what the branch has is not read; every other path is dirty and goes to the commit step. Cost:
-one `stat` a file.
+index has for what the branch has is not read; every other path is dirty and goes to the commit step. git does
+the looking (`git/differences.py`): one `stat` a file, and nothing is kept in memory of those that are as they
+were.
 """
 
 import os
 import shutil
-import stat
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,23 +21,20 @@ from instep.core.errors import InstepError
 from instep.core.pointers import key_of_pointer
 from instep.core.tree import lookup, walk
 from instep.core.types import Entry, Key, RelPath
-from instep.fs.identity import Identity
 from instep.fs.install import WorkTree
 from instep.fs.scan import scan
 from instep.fs.watcher import TreeWatcher
-from instep.git.errors import GitError
+from instep.git.differences import compare
 from instep.git.ignore import IgnoreRules
-from instep.git.index import IndexEntry, read_index
 from instep.git.repository import Repository
 from instep.steps.lag import Cause
 from instep.steps.look import pass_over
+from instep.steps.pointers import PointerBook
 from instep.steps.ports import Board
 from instep.steps.state import FolderState
 
 POINTER_BYTES = range(18, 1024)
 """Sizes of files that are looked into for being pointers without content."""
-REMEMBER_BYTES = 1 << 16
-"""Unchanged files from this size on are remembered, so that replacing one needs no reading of it."""
 RECENT_COMMITS = 256
 """How far back a late index is looked for."""
 
@@ -101,24 +98,25 @@ def open_folder(root: Path, board: Board) -> Opened:
 def _compare(opened: Opened) -> None:
     """One look at the whole folder."""
     state = opened.state
-    index = _Index(state.repo)
-    tracked: dict[RelPath, Entry] = dict(walk(state.tree, state.repo.objects.tree))
-    opened.index_differs = {
-        path for path in {*tracked, *index.entries} if index.entry(path) != tracked.get(path)
-    }
-    opened.index_late = _late(state, {path: index.entry(path) for path in opened.index_differs})
-    for path, found in scan(state.work_tree.root, RelPath(b""), state.skip, pass_over):
-        entry = tracked.pop(path, None)
-        if entry is None or path in opened.index_differs or not index.vouches(path, found):
-            opened.dirty.add(path)
-            opened.index_differs.add(path)
-            continue
-        if found.st_size >= REMEMBER_BYTES:
-            state.known.note(path, Identity.of(found), entry)
-        elif found.st_size in POINTER_BYTES and stat.S_ISREG(found.st_mode):
-            _look_for_pointer(opened, path)
-    opened.dirty |= tracked.keys()
+    found = compare(state.repo.git, state.tree or state.repo.format.empty_tree)
+    opened.index_differs = {*found.staged, *found.changed, *found.untracked}
+    opened.index_late = _late(state, found.staged)
+    opened.dirty = opened.index_differs | opened.watcher.special
+    for path in opened.watcher.unreadable:  # git passes over what it can't look at
+        opened.dirty.update(path for path, _ in walk(state.tree, state.repo.objects.tree, path))
+    _pointers(opened)
     _missing_of_lag(opened)
+
+
+def _pointers(opened: Opened) -> None:
+    """Look for pointers among the files that nobody will look at otherwise. # I7"""
+    suspects = PointerBook(opened.state.repo).suspects()
+    if suspects is None:
+        seen = scan(opened.state.work_tree.root, RelPath(b""), opened.state.skip, pass_over)
+        suspects = (path for path, found in seen if found.st_size in POINTER_BYTES)
+    for path in suspects:
+        if path not in opened.dirty:
+            _look_for_pointer(opened, path)
 
 
 def _late(state: FolderState, differing: Mapping[RelPath, Entry | None]) -> dict[RelPath, Entry | None]:
@@ -161,32 +159,3 @@ def _missing_of_lag(opened: Opened) -> None:
                 opened.present.add(key)  # I11
             else:
                 opened.missing[key].add(path)
-
-
-class _Index:
-    """git's index at the start: what it has, and what it knows of the files."""
-
-    def __init__(self, repo: Repository) -> None:
-        path = repo.git_dir + b"/index"
-        self.entries: dict[RelPath, IndexEntry] = {}
-        self._written_ns = 0
-        try:
-            self._written_ns = os.stat(path).st_mtime_ns
-            self.entries = {e.path: e for e in read_index(path, repo.format.oid_bytes) if not e.stage}
-        except (FileNotFoundError, GitError):
-            pass  # none yet, or of a kind that only git reads: every file is looked at
-
-    def entry(self, path: RelPath) -> Entry | None:
-        found = self.entries.get(path)
-        return found.entry if found is not None else None
-
-    def vouches(self, path: RelPath, found: os.stat_result) -> bool:
-        """Whether the file is still the one that the index saw, and was old enough then to be trusted."""
-        seen = self.entries[path]
-        return (
-            seen.mtime_ns == found.st_mtime_ns
-            and seen.ctime_ns == found.st_ctime_ns
-            and seen.size == found.st_size & 0xFFFFFFFF
-            and seen.ino == found.st_ino & 0xFFFFFFFF
-            and found.st_mtime_ns // 10**9 < self._written_ns // 10**9
-        )
