@@ -105,12 +105,20 @@ def adopt(found: Found, template: Template, description: str | None) -> None:
     """Make it a git-annex repository on the template's branch. Raises SetupFailed, OSError."""
     environment = _environment(found)
     if not found.kind.is_repository:
-        found.root.mkdir(parents=True, exist_ok=True)
+        _make_directory(found.root)
         _create(found.root, template, environment)
     if found.kind is not Kind.ANNEX:
         _lay_settings(found.root, template)
         words = description or default_description(found.root)
         _run(found.root, environment, "git-annex", "init", "--quiet", words)
+
+
+def _make_directory(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SetupFailed(f"{root} can't be made: {why}.", "Choose another place.") from error
 
 
 def default_description(root: Path) -> str:

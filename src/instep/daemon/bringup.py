@@ -56,8 +56,10 @@ def bring_up(
     refuse_nested(roots)
     with _SideBySide() as at_once:
         checked = at_once.submit(check_git)
-        found = at_once.each(examine, roots)
-        checked.result()
+        try:
+            found = at_once.each(examine, roots)
+        finally:
+            checked.result()  # without a git, that is what is to be said
         template = template_of(found)
         at_once.each(lambda one: adopt(one, template, name if one.root == roots[0] else None), found)
         brought = [Brought(one.root, one.kind.value, template.branch) for one in found]

@@ -18,6 +18,8 @@ from instep.git.process import Git, git_environment
 
 OLDEST_GIT = (2, 39)
 DEFAULT_BRANCH = "main"
+LEAST_FREE_BYTES = 1 << 20
+"""A repository, before anything is in it, and what is written to become one."""
 
 _HALF_DONE = {
     "MERGE_HEAD": ("a merge", "git merge --abort"),
@@ -83,7 +85,9 @@ def examine(root: Path) -> Found:
     except NotADirectoryError:
         raise Refused(f"{root} is a file, not a folder.", "Name the folder that it is in.") from None
     except PermissionError:
-        raise Refused(f"{root} can't be read: permission denied.", "Change its permissions.") from None
+        raise Refused(
+            f"{root} can't be read: permission denied.", f"Change its permissions: chmod u+rwx {root}"
+        ) from None
     _refuse_unwritable(root)
     _refuse_inside_another(root)
     git_dir = git_dir_of(root)
@@ -156,8 +160,19 @@ def _bare(root: Path) -> Refused:
 
 
 def _refuse_unwritable(place: Path) -> None:
+    disk = os.statvfs(place)
+    if disk.f_flag & os.ST_RDONLY:
+        raise Refused(
+            f"{place} is on a filesystem that is mounted read-only.",
+            f"Make it writable: mount -o remount,rw (where it is mounted says: findmnt -T {place})",
+        )
     if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-        raise Refused(f"{place} can't be written: permission denied.", "Change its permissions.")
+        raise Refused(
+            f"{place} can't be written: permission denied.", f"Change its permissions: chmod u+rwx {place}"
+        )
+    is_full = disk.f_blocks and disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES
+    if is_full or (disk.f_files and not disk.f_favail):
+        raise Refused(f"There is no space left where {place} is.", "Free some, or choose another place.")
 
 
 def _refuse_inside_another(root: Path) -> None:
