@@ -8,6 +8,7 @@ from msgspec import inspect
 from instep.core.types import Key, Object, Oid
 from instep.remotes.frames import (
     OBJECT_KINDS,
+    At,
     Bye,
     Cancel,
     Content,
@@ -63,6 +64,7 @@ SAMPLES: tuple[Frame, ...] = (
     Ping(5),
     Pong(5),
     Bye("Good night."),
+    At(7, b"/a/.git/annex/objects/x"),
 )
 
 

@@ -8,7 +8,7 @@ import anyio
 from anyio.abc import TaskGroup, UNIXSocketStream
 
 from instep.core.types import Key, RelPath
-from instep.remotes.frames import Cancel, Content, Heads, Hello, NoContent, Want
+from instep.remotes.frames import At, Cancel, Content, Heads, Hello, NoContent, Want
 from instep.remotes.link import open_link
 from instep.steps.arrival import Arrival, BadArrivalError, IncompleteError, ignore_answer
 from instep.steps.merger import Merged
@@ -91,8 +91,8 @@ class Desk:
     def peer_moved(self, session: Session) -> None:
         self._wake()
 
-    async def content(self, session: Session, frame: Content | NoContent) -> None:
-        await self.transfer.take(session, frame)
+    def content(self, session: Session, frame: Content | NoContent | At) -> None:
+        self.transfer.take(session, frame)
         self._wake()
 
     def wanted(self, session: Session, frame: Want | Cancel) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from instep.annex.attributes import BACKEND, LARGE_FILES, annex_attributes
 from instep.annex.branch import AnnexBranch
 from instep.annex.errors import SettingError
-from instep.core import keys, matching
+from instep.core import amounts, keys, matching
 from instep.core.keys import DEFAULT_BACKEND, Hasher
 from instep.core.matching import MalformedExpression, Matcher
 from instep.core.types import Key, RelPath
@@ -22,6 +22,8 @@ from instep.git.repository import Repository
 
 ADD_UNLOCKED = "annex.addunlocked"
 DOTFILES = "annex.dotfiles"
+DISK_RESERVE = "annex.diskreserve"
+DEFAULT_DISK_RESERVE_BYTES = 100_000_000
 
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off", ""})
@@ -56,6 +58,8 @@ class AnnexSettings:
     max_extension_length: int
     """In bytes."""
     max_extensions: int
+    disk_reserve_bytes: int
+    """What stays free on the disk."""
 
     def annexes(self, path: RelPath, size: int) -> bool:
         """Whether a new file at this path, of this size in bytes, goes into the annex."""
@@ -98,6 +102,7 @@ def decide(config: Config, shared: Mapping[str, str | None], attributes: Mapping
         thin=_boolean(config.get("annex.thin")) or False,
         max_extension_length=_number(config.get("annex.maxextensionlength"), 4),
         max_extensions=_number(config.get("annex.maxextensions"), 2),
+        disk_reserve_bytes=_disk_reserve(config.get(DISK_RESERVE)),
     )
 
 
@@ -147,6 +152,19 @@ def _backend(config: Config, attributes: Mapping[str, str]) -> tuple[str, str]:
             f"Choose one of the SHA, MD5 or BLAKE2 ones: git config {BACKEND} {DEFAULT_BACKEND}",
         )
     return name, hash_name
+
+
+def _disk_reserve(value: str | None) -> int:
+    if value is None:
+        return DEFAULT_DISK_RESERVE_BYTES
+    found = amounts.parse(value)
+    if found is None:
+        raise SettingError(
+            DISK_RESERVE,
+            f"{DISK_RESERVE} is no amount of bytes: {value}",
+            f"Write it like this: git config {DISK_RESERVE} '100 MB'",
+        )
+    return found
 
 
 def _parse(setting: str, expression: str) -> Matcher:

@@ -21,6 +21,7 @@ from instep.core.types import Key, RelPath
 from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch, Staged
 from instep.fs.identity import Identity
+from instep.fs.pour import Progress
 from instep.fs.read import hash_stable
 from instep.git.repository import Repository
 
@@ -45,6 +46,7 @@ class AnnexStore:
     def __init__(self, repo: Repository) -> None:
         self._dir = repo.common_dir + b"/"
         self._bare = repo.bare
+        self._staging = repo.staging
         self._sharing = repo.sharing
         setting = repo.config.get("core.sharedRepository") or ""
         self._exact_mode = re.fullmatch("0[0-7]+", setting) is not None
@@ -70,6 +72,16 @@ class AnnexStore:
     def has(self, key: Key) -> bool:
         """Whether the content is here. An error other than absence is raised, never taken for it."""
         return self.find(key) is not None
+
+    def size_bytes(self, key: Key) -> int | None:
+        """How large the content is; None if it is not here."""
+        path = self.find(key)
+        if path is None:
+            return None
+        try:
+            return os.lstat(path).st_size
+        except FileNotFoundError:
+            return None
 
     def open(self, key: Key) -> BinaryIO:
         """The content, for reading. Raises FileNotFoundError if it is not here."""
@@ -113,16 +125,25 @@ class AnnexStore:
         return StagedContent(key, staged.identity or Identity.of(os.lstat(staged.path)), staged)
 
     def stage_file(
-        self, root_fd: int, path: RelPath, batch: Batch, settings: AnnexSettings, *, insist: bool = False
+        self,
+        root_fd: int,
+        path: RelPath,
+        batch: Batch,
+        settings: AnnexSettings,
+        *,
+        insist: bool = False,
+        progress: Progress | None = None,
     ) -> StagedContent:
         """As `stage_data`, for a file of any size below `root_fd`, hashed and copied (or cloned) in one go.
 
-        `insist` and what is raised: as `hash_stable`.
+        `insist`, `progress` and what is raised: as `hash_stable`.
         """
         digest = settings.new_hash()
         staged = batch.begin(0o600)
         try:
-            captured = hash_stable(root_fd, path, [digest], copy_to=staged.fd, insist=insist)
+            captured = hash_stable(
+                root_fd, path, [digest], copy_to=staged.fd, insist=insist, progress=progress
+            )
             size = os.fstat(staged.fd).st_size
         except BaseException:
             staged.discard()
@@ -154,7 +175,7 @@ class AnnexStore:
         if self.find(key) is not None:
             os.unlink(path)
             return False
-        with Batch(os.path.dirname(path)) as batch:
+        with Batch(self._staging) as batch:
             staged = batch.adopt(path)
             self._freeze(staged, os.lstat(staged.path).st_mode)
             batch.sync()

@@ -82,6 +82,11 @@ _DECLARED = (
         "Free some space; instep goes on by itself.",
     ),
     Condition(
+        "low-space",
+        "There is not enough space for {subject}: {detail}.",
+        "Free some space; instep goes on by itself.",
+    ),
+    Condition(
         "read-only",
         "The filesystem can't be written: {detail}",
         "Make it writable (mount -o remount,rw, or check the disk); instep goes on by itself.",

@@ -160,10 +160,10 @@ def _term(expression: str, word: str) -> Test:
             included = _include(_glob(expression, word, value))
             return lambda path, size: not included(path, size)
         case "largerthan=":
-            limit = _size(expression, value)
+            limit = size_of_words(expression, value)
             return lambda _path, size: size > limit
         case "smallerthan=":
-            limit = _size(expression, value)
+            limit = size_of_words(expression, value)
             return lambda _path, size: size < limit
         case _:
             raise UnknownTerm(expression, word)
@@ -236,7 +236,7 @@ def _units() -> dict[str, int]:
 _UNITS = _units()
 
 
-def _size(expression: str, text: str) -> int:
+def size_of_words(expression: str, text: str) -> int:
     """A size in bytes: `100kb`, `1.5MiB`, `3 gigabytes` without the space; rounded to whole bytes, half to
     even."""
     found = _SIZE.fullmatch(text)

@@ -24,8 +24,19 @@ from instep.daemon.peers import Peers
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
 from instep.git.locks import remove_stale_locks
+from instep.remotes import same_files
 from instep.remotes.errors import LinkError
-from instep.remotes.frames import OLDEST_PROTOCOL, PROTOCOL, Cancel, Content, Heads, Hello, NoContent, Want
+from instep.remotes.frames import (
+    OLDEST_PROTOCOL,
+    PROTOCOL,
+    At,
+    Cancel,
+    Content,
+    Heads,
+    Hello,
+    NoContent,
+    Want,
+)
 from instep.remotes.link import Link
 from instep.steps.arrival import Arrival
 from instep.steps.commit import CommitStep
@@ -95,6 +106,7 @@ class Folder:
             "watch": self._watch.run,
             "commit": self._commit.run,
             "merge": self._merge.run,
+            "transfer": self._transfer.run,
             "locations": self._locations.run,
             "index": self._index.run,
             "rescue": self._rescue.run,
@@ -173,6 +185,7 @@ class Folder:
             text = self._state.repo.objects.commit(done.commit).message or b""
             self._board.log("commit", shown(text.strip()), commit=done.commit.hex(), files=len(done.changes))
         self._note_files(done)
+        self._commit.add(done.large)
         for fork in done.forks:
             self._merge.arrived(Arrival(fork, ""))
         self._merge.retry(done.unchanged_lag)
@@ -256,6 +269,7 @@ class Folder:
             state.uuid,
             state.repo.format.name,
             str(self._root),
+            () if (same := same_files.feature()) is None else (same,),
         )
 
     def session(self, link: Link, name: str) -> Session:
@@ -294,8 +308,8 @@ class Folder:
         self._transfer.offered(session.name)
         self._refresh()
 
-    async def content(self, session: Session, frame: Content | NoContent) -> None:
-        await self._transfer.take(session, frame)
+    def content(self, session: Session, frame: Content | NoContent | At) -> None:
+        self._transfer.take(session, frame)
 
     def wanted(self, session: Session, frame: Want | Cancel) -> None:
         self._transfer.asked(session, frame)

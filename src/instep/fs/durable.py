@@ -164,10 +164,14 @@ class Batch:
         staged.identity = Identity.of(os.stat(staged.name, dir_fd=self.dir_fd, follow_symlinks=False))
         return self._keep(staged)
 
-    def adopt(self, path: bytes) -> Staged:
-        """Takes over a closed regular file on the same file system (EXDEV otherwise) by renaming it."""
+    def adopt(self, path: bytes, mode: int = 0o666) -> Staged:
+        """Takes over a closed regular file on the same file system (EXDEV otherwise) by renaming it. With an
+        executable `mode` it becomes so, for whoever may read it."""
         staged = self._new()
         os.rename(path, staged.name, dst_dir_fd=self.dir_fd)
+        if mode & 0o100:
+            given = os.stat(staged.name, dir_fd=self.dir_fd, follow_symlinks=False).st_mode & 0o777
+            os.chmod(staged.name, given | (given & 0o444) >> 2, dir_fd=self.dir_fd)
         staged.identity = Identity.of(os.stat(staged.name, dir_fd=self.dir_fd, follow_symlinks=False))
         return self._keep(staged)
 

@@ -10,14 +10,15 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from instep.core.types import RelPath
 from instep.fs import lease
 from instep.fs.beneath import lstat_beneath, open_beneath, stat_hint
-from instep.fs.copying import BLOCK_BYTES, cloned, write_all
+from instep.fs.copying import cloned
 from instep.fs.identity import Identity
 from instep.fs.lease import Writers
+from instep.fs.pour import Hasher, pour
 
 __all__ = [
     "Captured",
@@ -100,12 +101,6 @@ class Captured(NamedTuple):
     """False only when the caller insisted and the file changed, or may have, while it was read."""
 
 
-class Hasher(Protocol):
-    """A hashlib object."""
-
-    def update(self, data: "memoryview | bytes", /) -> None: ...
-
-
 def identify(root_fd: int, path: RelPath) -> Identity:
     """What stands at `path` now, links not followed. Raises Gone."""
     try:
@@ -184,10 +179,10 @@ def hash_stable(
         if writers is Writers.OPEN and not insist:
             raise StillOpen(path)
         before = os.fstat(opened.fd)
-        source, sink = opened.fd, copy_to
-        if copy_to is not None and cloned(copy_to, source):
-            source, sink = copy_to, None
-        _stream(source, hashers, sink, progress)
+        if copy_to is not None and cloned(copy_to, opened.fd):
+            pour(copy_to, hashers, progress=progress)
+        else:
+            pour(opened.fd, hashers, () if copy_to is None else (copy_to,), progress=progress)
         return opened.finish(before, None, writers, insist)
 
 
@@ -250,19 +245,3 @@ def _read_all(fd: int, size: int) -> bytes:
         parts.append(data)
         left -= len(data)
     return b"".join(parts)
-
-
-def _stream(
-    source: int, hashers: Sequence[Hasher], sink: int | None, progress: Callable[[int], None] | None
-) -> None:
-    buffer = memoryview(bytearray(BLOCK_BYTES))
-    done = 0
-    while count := os.preadv(source, [buffer], done):
-        block = buffer[:count]
-        for hasher in hashers:
-            hasher.update(block)
-        if sink is not None:
-            write_all(sink, block)
-        done += count
-        if progress is not None:
-            progress(done)

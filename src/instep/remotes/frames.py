@@ -22,13 +22,14 @@ from msgspec.structs import force_setattr
 
 from instep.core.types import Key, Object, Oid
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The highest protocol version that this program speaks."""
 OLDEST_PROTOCOL = 1
 """The oldest one that it still speaks."""
 
 MAX_TEXT = 500
 MAX_KEY_BYTES = 1024
+MAX_PATH_BYTES = 4096
 MAX_OBJECTS = 16_384
 MAX_INLINE = 4_096
 MAX_KEYS = 4_096
@@ -168,6 +169,8 @@ class Want(Struct, frozen=True, array_like=True, tag=9):
     key: KeyBytes
     offset: Number = 0
     limit_bytes: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 2**63 - 1
+    by_path: bool = False
+    """`At` will do: I can open your files."""
 
 
 class Content(Struct, frozen=True, array_like=True, tag=10):
@@ -223,9 +226,16 @@ class Bye(Struct, frozen=True, array_like=True, tag=16):
         _clean(self, "reason")
 
 
+class At(Struct, frozen=True, array_like=True, tag=17):
+    """The answer to a `Want` with `by_path`: the content is in this file, to be read. Since version 2."""
+
+    id: Number
+    path: Annotated[bytes, Meta(min_length=1, max_length=MAX_PATH_BYTES)]
+
+
 Frame = (
     Hello | Heads | Objects | Inline | Pack | Move | Moved | NeedPack
-    | Want | Content | NoContent | Cancel | Have | Ping | Pong | Bye
+    | Want | Content | NoContent | Cancel | Have | Ping | Pong | Bye | At
 )  # fmt: skip
 
 

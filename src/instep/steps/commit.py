@@ -5,14 +5,17 @@ turns, and tells the next steps what came of it.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import TaskGroup
 
 from instep.core.types import RelPath
+from instep.fs.identity import Identity
 from instep.git.refs import RefMoved
+from instep.steps.adding import Adder
+from instep.steps.additions import Addition
 from instep.steps.committer import Committed, Committer
 from instep.steps.mailbox import Mailbox
 from instep.steps.state import FolderState
@@ -51,6 +54,8 @@ class CommitStep:
         self._branch_moved = False
         self._unread: set[RelPath] = set()
         self._later = 0
+        self._adder = Adder(state)
+        self._tasks: TaskGroup | None = None
 
     def put(self, paths: Iterable[RelPath] = (), scans: Iterable[RelPath] = ()) -> None:
         """Have these looked at."""
@@ -67,7 +72,9 @@ class CommitStep:
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be committed. A file that some program has open does not count."""
-        return not self.busy and not self.mailbox.waiting and not self._later
+        return (
+            not self.busy and not self.mailbox.waiting and not self._later and not self._state.additions.busy
+        )
 
     @property
     def waiting(self) -> int:
@@ -77,14 +84,16 @@ class CommitStep:
 
     async def run(self) -> None:
         """Work until cancelled. After a failure the next run goes on with what was left."""
-        async with anyio.create_task_group() as again:
+        self._state.additions.reset()
+        self._state.additions.enabled = True
+        async with anyio.create_task_group() as self._tasks:
             while True:
                 if not self._queue:
                     self.busy = False
                     self._state.board.activity("commit", None)
                     self._changed()
                     await self._take()
-                await self._turn(again)
+                await self._turn(self._tasks)
 
     async def _take(self) -> None:
         dirty = await self.mailbox.take()
@@ -116,6 +125,7 @@ class CommitStep:
             raise
         self._unread |= done.unreadable.keys()
         looked = set(waiting[: len(waiting) - len(self._queue)])
+        self._state.additions.settle(looked)
         done.closed &= self.still_open | self._unread
         self.still_open = (self.still_open - looked) | done.still_open
         self._unread -= done.closed
@@ -123,6 +133,17 @@ class CommitStep:
             self._later += 1
             tasks.start_soon(self._put_later, done.again)
         self._tell(done)
+
+    def add(self, large: Mapping[RelPath, Identity]) -> None:
+        """Have these large files read into the annex; then they are looked at again."""
+        for path, identity in large.items():
+            addition = self._state.additions.put(path, identity)
+            if addition is not None and self._tasks is not None:
+                self._tasks.start_soon(self._add, path, addition)
+
+    async def _add(self, path: RelPath, addition: Addition) -> None:
+        await self._adder.add(path, addition)
+        self.put([path])
 
     async def _put_later(self, paths: set[RelPath]) -> None:
         await anyio.sleep(AGAIN_S)

@@ -52,6 +52,8 @@ class Committed:
     again: set[RelPath] = field(default_factory=set[RelPath])
     unreadable: dict[RelPath, str] = field(default_factory=dict[RelPath, str])
     odd: set[RelPath] = field(default_factory=set[RelPath])
+    large: dict[RelPath, Identity] = field(default_factory=dict[RelPath, Identity])
+    """Large files that are to be read into the annex first, beside the writer."""
     closed: set[RelPath] = field(default_factory=set[RelPath])
     """Paths that could be looked at."""
     stored: list[Key] = field(default_factory=list[Key])
@@ -107,7 +109,7 @@ class Committer:
             forked: dict[Oid | None, dict[RelPath, Entry | None]] = {}
             while paths and len(sights) < MAX_CHANGES and look.staged_bytes < MAX_BYTES:
                 self._look(look, paths.popleft(), sights, forked, done)
-            done.odd = look.odd
+            done.odd, done.large = look.odd, look.large
             deletes = any(sight.entry is None for sight in sights.values())
             deletes = deletes or any(None in edits.values() for edits in forked.values())
             if deletes and not root_is_whole(state.work_tree.root, state.work_tree.root_fd):

@@ -145,10 +145,12 @@ class Installer:
         mode = 0o777 if new.mode == MODE_EXEC else 0o666
         if key in small:
             return batch.write(small[key], mode)
-        if self._state.store.has(key):
+        if (aside := self._state.copies.take(key)) is not None:
+            return batch.adopt(aside, mode)
+        if self._state.store.has(key) and not self._state.must_be_copied(key):
             with self._state.store.open(key) as file:
                 return batch.copy(file.fileno(), mode)
-        self._want(key, change.path, report)
+        report.wanted.setdefault(key, set()).add(change.path)
         if change.old == new:
             return None
         if change.old is not None and not self._is_pointer(change.path):  # I7

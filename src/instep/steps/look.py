@@ -14,6 +14,7 @@ from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, Ent
 from instep.fs.durable import Batch
 from instep.fs.identity import Identity
 from instep.fs.read import Gone, identify, read_link, read_stable
+from instep.steps.copies import LARGE_BYTES
 from instep.steps.state import FolderState
 
 SMALL_BYTES = 1 << 20
@@ -42,6 +43,8 @@ class Look:
     contents: list[StagedContent] = field(default_factory=list[StagedContent])
     odd: set[RelPath] = field(default_factory=set[RelPath])
     """Sockets, FIFOs and devices seen; they are left alone."""
+    large: dict[RelPath, Identity] = field(default_factory=dict[RelPath, Identity])
+    """Large files that are still to be read (`adding`)."""
     staged_bytes: int = 0
 
     def at(self, path: RelPath, tracked: Entry | None) -> Sight | None:
@@ -80,12 +83,12 @@ class Look:
         awaits = key if key is not None and not self.state.store.has(key) else None
         return Sight(path, self._blob(MODE_LINK, target), identity, awaits)
 
-    def _file(self, path: RelPath, identity: Identity) -> Sight:
+    def _file(self, path: RelPath, identity: Identity) -> Sight | None:
         mode = MODE_EXEC if identity.mode & 0o100 else MODE_FILE
         state = self.state
         if identity.size > SMALL_BYTES and state.settings.annexes(path, identity.size):
-            content = state.store.stage_file(state.work_tree.root_fd, path, self.batch, state.settings)
-            return self._annexed(path, mode, content)
+            content = self._content(path, identity)
+            return None if content is None else self._annexed(path, mode, content)
         seen = read_stable(state.work_tree.root_fd, path)
         data, identity = seen.data, seen.identity
         if len(data) <= MAX_POINTER_BYTES and (key := key_of_pointer(data)) is not None:
@@ -95,6 +98,17 @@ class Look:
                 path, mode, state.store.stage_data(data, path, self.batch, identity, state.settings)
             )
         return Sight(path, self._blob(mode, data), identity)
+
+    def _content(self, path: RelPath, identity: Identity) -> StagedContent | None:
+        """Annexed content that is too large to be held in memory; None: it is large, and read elsewhere."""
+        state = self.state
+        if identity.size >= LARGE_BYTES and state.additions.enabled:
+            content = state.additions.content(path, identity)
+            if content is None:
+                self.large[path] = identity
+            return content
+        self.staged_bytes += identity.size
+        return state.store.stage_file(state.work_tree.root_fd, path, self.batch, state.settings)
 
     def _annexed(self, path: RelPath, mode: int, content: StagedContent) -> Sight:
         self.contents.append(content)

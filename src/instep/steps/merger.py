@@ -117,7 +117,9 @@ class Merger:
                 changes.append(Change(path, lag.have, entry))
             elif entry is not None and not entry.is_tree:
                 changes.append(Change(path, entry, entry))
+        offered = state.copies.keys
         refused = self._installer.bring(changes, {}, (), done)
+        state.copies.discard(offered)  # what was made for a file that has another version now
         self._write_lag(changes, refused, state.head, state.tree)
         state.lag.save()
         self._commit_edits(refused, done)

@@ -21,6 +21,7 @@ from instep.git.objects import MissingObject
 from instep.git.packs import PackReceiver, pack_between
 from instep.remotes.errors import LinkError, ProtocolError
 from instep.remotes.frames import (
+    At,
     Bye,
     Cancel,
     Content,
@@ -75,7 +76,7 @@ class Hands(Protocol):
         """The peer's state changed."""
         ...
 
-    async def content(self, session: "Session", frame: Content | NoContent) -> None:
+    def content(self, session: "Session", frame: Content | NoContent | At) -> None:
         """An answer to something that we want."""
         ...
 
@@ -252,8 +253,8 @@ class Session:
                 self._take_need(frame)
             case Want() | Cancel():
                 self._hands.wanted(self, frame)
-            case Content() | NoContent():
-                await self._hands.content(self, frame)
+            case Content() | NoContent() | At():
+                self._hands.content(self, frame)
             case Have():
                 self._hands.offered(self, frame.keys)
             case Hello() | Ping() | Pong() | Bye():

@@ -21,9 +21,12 @@ from instep.fs.install import WorkTree
 from instep.fs.read import Gone, identify
 from instep.git.ignore import IgnoreRules
 from instep.git.repository import Repository
+from instep.steps.additions import Additions
+from instep.steps.copies import LARGE_BYTES, Copies
 from instep.steps.known import KnownFiles
 from instep.steps.lag import LagBook
 from instep.steps.ports import Board
+from instep.steps.room import Room
 from instep.steps.turns import Turns
 
 R = TypeVar("R")
@@ -55,6 +58,9 @@ class FolderState:
     def __post_init__(self) -> None:
         self.lag = LagBook(self.repo.private + b"/lag")
         self.turns = Turns(self.repo)
+        self.copies = Copies(self.repo.private + b"/copies")
+        self.additions = Additions()
+        self.room = Room(self.repo.staging, lambda: self.settings.disk_reserve_bytes, self.board)
 
     @property
     def branch_ref(self) -> str:
@@ -94,6 +100,12 @@ class FolderState:
         if data is None:
             return None
         return key_of_link(data) if entry.mode == MODE_LINK else key_of_pointer(data)
+
+    def must_be_copied(self, key: Key) -> bool:
+        """Whether content that is here takes long to be put into the work tree, and no copy of it waits."""
+        if self.copies.are_instant or self.copies.has(key):
+            return False
+        return (self.store.size_bytes(key) or 0) >= LARGE_BYTES
 
     def is_echo(self, path: RelPath) -> bool:
         """Whether the file there is known to be what the branch or an installation put there. # I4"""

@@ -1,96 +1,34 @@
 """The fifth step: content comes to where it is wanted.
 
 The receiver asks. What the branch names and the annex lacks is wanted; each link asks its peer for a few
-keys at a time, small ones first, and takes them in piece by piece. A key's content is verified before it is
-stored, durable before it is counted (I10, I11), and then handed to the merge step, which puts it into the
-work tree (I7).
+keys at a time, small ones first, and beside large ones always some small ones. A key's content is verified
+before it is stored, durable before it is counted (I10, I11), and then handed to the merge step, which puts it
+into the work tree (I7). Large content that is here and lacks in the work tree only is copied beside that.
 """
 
-import hashlib
-import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from functools import partial
 
 import anyio
-import anyio.to_thread
+from anyio.abc import TaskGroup
 
-from instep.core.keys import hash_of, key_file, new_hash, size_of
+from instep.core.keys import size_of
 from instep.core.status import shown
 from instep.core.types import Key, RelPath
-from instep.fs.crash import Point, passed
-from instep.remotes.errors import LinkError, ProtocolError
-from instep.remotes.frames import Cancel, Content, NoContent, Want
+from instep.remotes.errors import LinkError
+from instep.remotes.frames import At, Cancel, Content, NoContent, Want
+from instep.steps.download import Download, Outcome, need_bytes
 from instep.steps.mailbox import Mailbox
 from instep.steps.session import Session
 from instep.steps.state import FolderState
+from instep.steps.stoppable import run_stoppable
+from instep.steps.upload import Uploads
+from instep.steps.wanted import HERE, Wanted, WantedKeys
 
-AT_ONCE = 8
-"""Keys asked of one peer at a time."""
-PIECE_BYTES = 512 << 10
-
-
-@dataclass
-class Wanted:
-    """Content that the folder lacks, and the paths that wait for it."""
-
-    key: Key
-    size_bytes: int | None
-    paths: set[RelPath] = field(default_factory=set[RelPath])
-    refused_by: set[str] = field(default_factory=set[str])
-    asked: str | None = None
-
-
-class Download:
-    """One key being taken in. Its file stays when it is cut, and the next try goes on from there."""
-
-    def __init__(self, wanted: Wanted, directory: bytes) -> None:
-        name = hashlib.sha256(key_file(wanted.key)).hexdigest().encode()
-        self.wanted = wanted
-        self.path = os.path.join(directory, name)
-        self._file = open(self.path, "a+b")  # noqa: SIM115
-        algorithm = hash_of(wanted.key)
-        self._expected = algorithm[1] if algorithm else None
-        self._hash = new_hash(algorithm[0]) if algorithm else None
-        self.offset = self._resume()
-
-    def _resume(self) -> int:
-        self._file.seek(0)
-        while piece := self._file.read(1 << 20):
-            self._update(piece)
-        return self._file.tell()
-
-    def _update(self, data: bytes) -> None:
-        if self._hash is not None:
-            self._hash.update(data)
-
-    def write(self, frame: Content) -> None:
-        """Take the next piece. Raises ProtocolError if it is not the next, OSError when the disk refuses."""
-        if frame.offset != self.offset:
-            raise ProtocolError("Content came out of order.")
-        self._file.write(frame.data)
-        self._update(frame.data)
-        self.offset += len(frame.data)
-        passed(Point.PIECE_WRITTEN)
-
-    def finish(self) -> bool:
-        """All pieces are here: make them durable. False (and the file is gone) if they are not the key's."""
-        good = self.wanted.size_bytes in (None, self.offset)
-        if self._hash is not None:
-            good = good and self._hash.hexdigest() == self._expected
-        self._file.flush()
-        if good:
-            os.fsync(self._file.fileno())  # I10
-            passed(Point.DOWNLOADED)
-        self._file.close()
-        if not good:
-            os.unlink(self.path)
-        return good
-
-    def cut(self) -> None:
-        """The link ended: keep what came."""
-        self._file.close()
+SMALL_AT_ONCE = 6
+LARGE_AT_ONCE = 2
+"""Keys asked of one peer at a time: large ones never take the places of small ones."""
 
 
 class TransferStep:
@@ -105,13 +43,11 @@ class TransferStep:
         self._state = state
         self._landed = landed
         self._changed = changed
-        self._directory = state.repo.private + b"/incoming"
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        self._wanted: dict[Key, Wanted] = {}
+        self._wanted = WantedKeys()
         self._downloads: dict[tuple[str, int], Download] = {}
         self._next_want = 0
-        self.bells: dict[str, Mailbox[None]] = {}
-        self._serving: dict[str, Mailbox[dict[int, Want]]] = {}
+        self.bells: dict[str, Mailbox[None]] = {HERE: Mailbox(lambda: None)}
+        self._uploads: dict[str, Uploads] = {}
 
     @property
     def missing(self) -> int:
@@ -120,19 +56,21 @@ class TransferStep:
 
     @property
     def missing_bytes(self) -> int:
-        return sum(wanted.size_bytes or 0 for wanted in self._wanted.values())
+        return sum(wanted.size_bytes or 0 for wanted in self._wanted)
 
     @property
     def missing_paths(self) -> list[RelPath]:
-        return sorted(path for wanted in self._wanted.values() for path in wanted.paths)
+        return sorted(path for wanted in self._wanted for path in wanted.paths)
 
     def want(self, wanted: Mapping[Key, Iterable[RelPath]]) -> None:
         """The content of these keys is to come to these paths: fetched, unless it is here already."""
         for key, paths in wanted.items():
-            if self._state.store.has(key):
+            is_here = self._state.store.has(key)
+            if is_here and not self._state.must_be_copied(key):
                 self._landed(key, set(paths))
                 continue
-            entry = self._wanted.setdefault(key, Wanted(key, size_of(key)))
+            entry = self._wanted.add(Wanted(key, size_of(key)))
+            entry.is_here = is_here
             entry.paths.update(paths)
             entry.refused_by.clear()
         self._ring()
@@ -140,22 +78,22 @@ class TransferStep:
     def changed(self, paths: Iterable[RelPath]) -> None:
         """These paths have another version now: what they waited for is wanted by others only, or by none."""
         gone = set(paths)
-        for key, wanted in list(self._wanted.items()):
+        for wanted in self._wanted:
             wanted.paths -= gone
             if not wanted.paths and wanted.asked is None:
-                del self._wanted[key]
+                self._wanted.pop(wanted.key)
 
     def have(self, keys: Iterable[Key]) -> None:
         """These keys are here now, however they came."""
         for key in keys:
-            wanted = self._wanted.pop(key, None)
+            wanted = self._wanted.pop(key)
             if wanted is not None:  # whatever becomes of a download that is under way
                 self._landed(key, wanted.paths)
         self._changed()
 
     def offered(self, name: str) -> None:
         """That peer may have content now that it lacked before."""
-        for wanted in self._wanted.values():
+        for wanted in self._wanted:
             wanted.refused_by.discard(name)
         self._ring()
 
@@ -164,151 +102,127 @@ class TransferStep:
             bell.ring()
         self._changed()
 
-    # -- asking ---------------------------------------------------------------------------------------
+    # -- within the folder ----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Copy what is here and lacks in the work tree, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            await self._start(HERE, tasks, self._copy)
+
+    async def _copy(self, wanted: Wanted) -> None:
+        state = self._state
+
+        async def copy() -> None:
+            def moved(done_bytes: int) -> None:
+                wanted.done_bytes = done_bytes
+                self._progress("this folder", wanted)
+
+            work = partial(state.copies.make, wanted.key, state.store)
+            try:
+                whole = await run_stoppable(work, moved)
+            except FileNotFoundError:  # it was dropped meanwhile
+                wanted.is_here = False
+                return
+            self._came(HERE, wanted, Outcome.STORED if whole else Outcome.CORRUPT)
+
+        try:
+            await state.room.make(wanted.a_path, lambda: wanted.size_bytes or 0, copy)
+        finally:
+            state.board.transfer_done(f"this folder/{shown(wanted.key)}")
+
+    # -- with a peer ----------------------------------------------------------------------------------
 
     async def serve(self, session: Session) -> None:
         """Ask this peer and answer it, as long as its link lives."""
         name = session.name
-        self.bells[name] = Mailbox(lambda: None)
-        self._serving[name] = Mailbox(dict[int, Want])
-        self.offered(name)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_until_the_end, self._ask, session)
-                tasks.start_soon(_until_the_end, self._answer, session)
+                self.bells[name] = Mailbox(lambda: None)
+                self._uploads[name] = Uploads(self._state, session, tasks)
+                self.offered(name)
+                await self._start(name, tasks, partial(self._download, session))
         finally:
-            del self.bells[name], self._serving[name]
-            self._cut(name)
+            del self.bells[name], self._uploads[name]
             self._ring()
 
-    def _cut(self, name: str) -> None:
-        for ident in [ident for ident in self._downloads if ident[0] == name]:
-            self._end(ident).cut()
-
-    def _end(self, ident: tuple[str, int]) -> Download:
-        download = self._downloads.pop(ident)
-        download.wanted.asked = None
-        self._state.board.transfer_done(f"{ident[0]}/{ident[1]}")
-        return download
-
-    async def _ask(self, session: Session) -> None:
-        name = session.name
+    async def _start(self, name: str, tasks: TaskGroup, get: Callable[[Wanted], Awaitable[None]]) -> None:
+        """Begin with what is wanted next, whenever there may be something, as far as places are free."""
         while True:
             await self.bells[name].take()
-            while sum(asked[0] == name for asked in self._downloads) < AT_ONCE:
-                wanted = self._next(name)
-                if wanted is None:
-                    break
-                wanted.asked = name
-                try:
-                    download = await anyio.to_thread.run_sync(Download, wanted, self._directory)
-                except BaseException:  # the link ended just now, or the disk refuses
-                    wanted.asked = None
-                    raise
-                self._next_want += 1
-                self._downloads[name, self._next_want] = download
-                await session.link.send(Want(self._next_want, wanted.key, download.offset))
+            for large, at_once in ((False, SMALL_AT_ONCE), (True, LARGE_AT_ONCE)):
+                while self._wanted.asked(name, large=large) < at_once:
+                    wanted = self._wanted.next(name, large=large)
+                    if wanted is None:
+                        break
+                    wanted.asked = name
+                    tasks.start_soon(self._get, wanted, get)
 
-    def _next(self, name: str) -> Wanted | None:
-        open_ = [w for w in self._wanted.values() if w.asked is None and name not in w.refused_by]
-        return min(open_, key=lambda wanted: (wanted.size_bytes or 0, wanted.key), default=None)
-
-    async def take(self, session: Session, frame: Content | NoContent) -> None:
-        """An answer came."""
-        ident = (session.name, frame.id)
-        download = self._downloads.get(ident)
-        if download is None:
-            return
-        if isinstance(frame, NoContent):
-            download.wanted.refused_by.add(session.name)
-            self._end(ident).cut()
+    async def _get(self, wanted: Wanted, get: Callable[[Wanted], Awaitable[None]]) -> None:
+        try:
+            with suppress(LinkError):  # whoever reads the link hears of its end too
+                await get(wanted)
+        finally:
+            wanted.asked = None
+            if not wanted.paths:
+                self._wanted.drop(wanted)
             self._ring()
-            return
-        await anyio.to_thread.run_sync(download.write, frame)
-        if not frame.last:
-            self._progress(ident, download, frame.total)
-            return
-        good = await anyio.to_thread.run_sync(self._finish, download)
-        self._end(ident)
-        if good:
-            self._state.board.clear_condition("content-corrupt", shown(download.wanted.key))
-            wanted = self._wanted.pop(download.wanted.key, download.wanted)
-            self._landed(wanted.key, wanted.paths)
-        else:
-            download.wanted.refused_by.add(session.name)
-            self._state.board.raise_condition("content-corrupt", shown(download.wanted.key), session.name)
-        self._ring()
 
-    def _finish(self, download: Download) -> bool:
-        if not download.finish():
-            return False
-        self._state.store.put_file(download.wanted.key, download.path)
-        return True
+    async def _download(self, session: Session, wanted: Wanted) -> None:
+        idents: list[tuple[str, int]] = []
 
-    def _progress(self, ident: tuple[str, int], download: Download, total_bytes: int) -> None:
-        path = min(download.wanted.paths, default=RelPath(download.wanted.key))
-        self._state.board.transfer(
-            f"{ident[0]}/{ident[1]}",
-            remote=ident[0],
-            path=shown(path),
-            direction="receive",
-            done_bytes=download.offset,
-            total_bytes=total_bytes,
-        )
+        def new_id(download: Download) -> int:
+            self._next_want += 1
+            idents.append((session.name, self._next_want))
+            self._downloads[idents[-1]] = download
+            return self._next_want
 
-    # -- answering ------------------------------------------------------------------------------------
+        def moved() -> None:
+            self._progress(session.name, wanted)
+
+        async def run() -> None:
+            download = Download(self._state, session, wanted, new_id, moved)
+            self._came(session.name, wanted, await download.run())
+
+        try:
+            await self._state.room.make(wanted.a_path, lambda: need_bytes(self._state, wanted), run)
+        finally:
+            for ident in idents:
+                del self._downloads[ident]
+            self._state.board.transfer_done(f"{session.name}/{shown(wanted.key)}")
+
+    def _came(self, name: str, wanted: Wanted, outcome: Outcome) -> None:
+        board, path = self._state.board, shown(wanted.key)
+        match outcome:
+            case Outcome.STORED:
+                board.clear_condition("content-corrupt", path)
+                self._land(wanted)
+            case Outcome.CORRUPT:
+                board.raise_condition("content-corrupt", path, name or "the copy in this folder")
+                wanted.refused_by.add(name)
+            case Outcome.REFUSED:
+                wanted.refused_by.add(name)
+
+    def _land(self, wanted: Wanted) -> None:
+        popped = self._wanted.pop(wanted.key)
+        self._landed(wanted.key, (popped or wanted).paths)
+
+    def take(self, session: Session, frame: Content | NoContent | At) -> None:
+        """An answer came."""
+        download = self._downloads.get((session.name, frame.id))
+        if download is not None:
+            download.deliver(frame)
 
     def asked(self, session: Session, frame: Want | Cancel) -> None:
         """The peer wants something of us, or doesn't any more."""
-        box = self._serving.get(session.name)
-        if box is None:
-            return
-        if isinstance(frame, Want):
-            box.content[frame.id] = frame
-            box.ring()
-        else:
-            box.content.pop(frame.id, None)
+        if (uploads := self._uploads.get(session.name)) is not None:
+            uploads.asked(frame)
 
-    async def _answer(self, session: Session) -> None:
-        box = self._serving[session.name]
-        while True:
-            for want in (await box.take()).values():
-                await self._send(session, want)
-
-    async def _send(self, session: Session, want: Want) -> None:
-        try:
-            file = await anyio.to_thread.run_sync(self._state.store.open, want.key)
-        except OSError as error:
-            await session.link.send(NoContent(want.id, error.strerror or "not here"))
-            return
-        with file:
-            try:
-                await self._send_pieces(session, want, file)
-            finally:
-                self._state.board.transfer_done(f"{session.name}/to/{want.id}")
-
-    async def _send_pieces(self, session: Session, want: Want, file: BinaryIO) -> None:
-        total = os.fstat(file.fileno()).st_size
-        end = min(total, want.offset + want.limit_bytes)
-        await anyio.to_thread.run_sync(file.seek, want.offset)
-        offset = want.offset
-        while True:
-            data = await anyio.to_thread.run_sync(file.read, max(0, min(PIECE_BYTES, end - offset)))
-            last = offset + len(data) >= end or not data
-            await session.link.send(Content(want.id, offset, total, data, last))
-            offset += len(data)
-            if last:
-                return
-            self._state.board.transfer(
-                f"{session.name}/to/{want.id}",
-                remote=session.name,
-                path=shown(want.key),
-                direction="send",
-                done_bytes=offset,
-                total_bytes=total,
-            )
-
-
-async def _until_the_end(do: Callable[[Session], Awaitable[None]], session: Session) -> None:
-    with suppress(LinkError):  # whoever reads the link hears of its end too
-        await do(session)
+    def _progress(self, name: str, wanted: Wanted) -> None:
+        self._state.board.transfer(
+            f"{name}/{shown(wanted.key)}",
+            remote=name,
+            path=shown(wanted.a_path),
+            direction="receive",
+            done_bytes=wanted.done_bytes,
+            total_bytes=wanted.size_bytes or wanted.done_bytes,
+        )

@@ -1,0 +1,88 @@
+"""What a peer wants of us: each answer is a task of its own, so a small one never waits for a large one."""
+
+import os
+from typing import BinaryIO
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from instep.core.status import shown
+from instep.remotes.errors import LinkError, ProtocolError
+from instep.remotes.frames import At, Cancel, Content, NoContent, Want
+from instep.steps.session import Session
+from instep.steps.state import FolderState
+
+PIECE_BYTES = 512 << 10
+MAX_OPEN = 64
+"""Answers under way for one peer; it asks for sixteen at most."""
+
+
+class Uploads:
+    """The answers to one peer."""
+
+    def __init__(self, state: FolderState, session: Session, tasks: TaskGroup) -> None:
+        self._state = state
+        self._session = session
+        self._tasks = tasks
+        self._open: dict[int, anyio.CancelScope] = {}
+
+    def asked(self, frame: Want | Cancel) -> None:
+        """The peer wants something, or doesn't any more. Raises ProtocolError for far too much."""
+        if isinstance(frame, Cancel):
+            if (scope := self._open.get(frame.id)) is not None:
+                scope.cancel()
+            return
+        if len(self._open) >= MAX_OPEN or frame.id in self._open:
+            raise ProtocolError("More content was asked for at a time than a folder asks for.")
+        scope = self._open[frame.id] = anyio.CancelScope()
+        self._tasks.start_soon(self._answer, frame, scope)
+
+    async def _answer(self, want: Want, scope: anyio.CancelScope) -> None:
+        try:
+            with scope:
+                await self._send(want)
+        except LinkError:
+            pass  # whoever reads the link hears of its end too
+        finally:
+            self._open.pop(want.id, None)
+            self._state.board.transfer_done(self._ident(want))
+
+    def _ident(self, want: Want) -> str:
+        return f"{self._session.name}/to/{want.id}"
+
+    async def _send(self, want: Want) -> None:
+        link = self._session.link
+        try:
+            if want.by_path and link.agreement.protocol >= 2:
+                path = await anyio.to_thread.run_sync(self._state.store.find, want.key)
+                if path is not None:
+                    await link.send(At(want.id, path))
+                    return
+            file = await anyio.to_thread.run_sync(self._state.store.open, want.key)
+        except OSError as error:
+            await link.send(NoContent(want.id, error.strerror or "not here"))
+            return
+        with file:
+            await self._send_pieces(want, file)
+
+    async def _send_pieces(self, want: Want, file: BinaryIO) -> None:
+        total = os.fstat(file.fileno()).st_size
+        end = min(total, want.offset + want.limit_bytes)
+        offset = want.offset
+        while True:
+            count = max(0, min(PIECE_BYTES, end - offset))
+            data = await anyio.to_thread.run_sync(os.pread, file.fileno(), count, offset)
+            last = offset + len(data) >= end or not data
+            await self._session.link.send(Content(want.id, offset, total, data, last))
+            offset += len(data)
+            if last:
+                return
+            self._state.board.transfer(
+                self._ident(want),
+                remote=self._session.name,
+                path=shown(want.key),
+                direction="send",
+                done_bytes=offset,
+                total_bytes=total,
+            )
