@@ -17,7 +17,8 @@ from instep.steps.transfer import TransferStep
 from tests.remotes.pairs import Raw
 from tests.steps.side import Side
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
+LOOK_EVERY_S = 0.05
 
 
 class Desk:
@@ -47,10 +48,11 @@ class Desk:
         self._happened = anyio.Event()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait for something that comes with a call of ours."""
+        """Wait for something: it mostly comes with a call of ours."""
         with anyio.fail_after(PATIENCE_S):
             while not holds():
-                await self._happened.wait()
+                with anyio.move_on_after(LOOK_EVERY_S):
+                    await self._happened.wait()
 
     def moved(self) -> None:
         """Our branch moved."""
