@@ -80,3 +80,26 @@ def test_the_refused_place_is_as_it_was(place: Path, tmp_path: Path) -> None:
     (place / "file").write_text("1")
     assert said(*UP, place, path=str(tmp_path))[0] == 2
     assert list(place.iterdir()) == [place / "file"]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [(None, "git-annex is not installed."), ("8.20210223", "git-annex 8.20210223 is too old")],
+)
+def test_no_git_annex_or_an_old_one(place: Path, tmp_path: Path, version: str | None, words: str) -> None:
+    if version:
+        program = tmp_path / "git-annex"
+        program.write_text(f"#!/bin/sh\nprintf {version}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    script = (
+        "import sys, sysconfig\n"
+        "sys.modules['git_annex'] = None\n"  # as if the package were not installed
+        f"sysconfig.get_path = lambda name: {str(tmp_path)!r}\n"
+        "from instep.cli.main import main; main()"
+    )
+    command = (sys.executable, "-c", script, "up", place)
+    status, [sentence, way_out] = said(*command, path=f"{tmp_path}:/usr/bin:/bin")
+    assert status == 2
+    assert sentence.startswith(words)
+    assert way_out == "Install it: pip install --upgrade git-annex"
+    assert list(place.iterdir()) == []

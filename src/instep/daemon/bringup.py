@@ -14,7 +14,7 @@ from typing import TypeVar
 from instep.daemon.adopt import adopt, template_of
 from instep.daemon.client import NotRunning, ask
 from instep.daemon.connect import NameTaken, Remotes
-from instep.daemon.examine import Refused, check_git, examine, refuse_nested
+from instep.daemon.examine import Refused, check_programs, examine, refuse_nested
 from instep.daemon.lock import holder
 from instep.daemon.places import git_dir_of, resolve
 from instep.daemon.process import BACKGROUND, StartFailed, Starting
@@ -55,7 +55,7 @@ def bring_up(
     roots = [resolve(folder), *(_local(text) for text in remotes)]
     refuse_nested(roots)
     with _SideBySide() as at_once:
-        checked = at_once.submit(check_git)
+        checked = at_once.submit(check_programs)
         try:
             found = at_once.each(examine, roots)
         finally:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from instep.annex.launcher import find_launcher
 from instep.core.errors import InstepError
 from instep.daemon.places import git_dir_of, is_kept
 from instep.git.config import Config
@@ -59,6 +60,12 @@ class Found:
     branch: str
     object_format: str
     config: Config
+
+
+def check_programs() -> None:
+    """Refuses when git or git-annex is missing or too old (30 ms)."""
+    check_git()
+    find_launcher().check()
 
 
 def check_git() -> None:
