@@ -4,7 +4,7 @@ Rules (reference 3.4): under git's own `index.lock`; only where the entry still 
 be, so what a person staged stays (I27); with the file's real stat data, unless the file is as young as the
 index: git does not trust such an entry, and a stale one could be trusted later. No time is ever faked.
 
-The file is not synced, as git does not either: it is a cache of the work tree and the branch.
+The file is synced: without it a power cut leaves an empty index, and with it goes what a person had staged.
 """
 
 import hashlib
@@ -189,6 +189,7 @@ class _Lock:
         with suppress(FileNotFoundError):
             self._mode = os.stat(self._path).st_mode & 0o7777
         os.fchmod(self._fd, self._mode)
+        os.fsync(self._fd)
         passed(Point.INDEX_WRITTEN)
         os.rename(self._name, self._path)
         passed(Point.INDEX_PLACED)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from instep.core.types import ObjectFormat
+from instep.fs.syscalls import syncfs
 from instep.git.config import Config
 from instep.git.errors import GitError, NotARepository, sentence
 from instep.git.index_format import Memory
@@ -71,6 +72,17 @@ class Repository:
         `config`: more settings for this command, `name=value`. Raises GitError with git's own sentence.
         """
         return self.git.run(*args, input=input, check=check, config=config)
+
+    def sync(self) -> None:
+        """Makes durable what somebody else wrote here, before anything is built on it.  # I10
+
+        git does not sync loose objects unless told to, and our own syncing would keep their mere names.
+        """
+        fd = os.open(self.common_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            syncfs(fd)
+        finally:
+            os.close(fd)
 
     def idle(self) -> None:
         """Ends the lasting git processes; whatever needs one starts it again."""

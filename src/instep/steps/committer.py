@@ -90,6 +90,7 @@ class Committer:
         tip = state.repo.refs.read(f"refs/heads/{branch}")
         if (branch, tip) == (state.branch, state.head):
             return set()
+        state.repo.sync()  # I10
         before = state.tree
         state.branch, state.head = branch, tip
         return {change.path for change in diff(before, state.tree, state.repo.objects.tree)}

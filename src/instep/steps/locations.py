@@ -41,6 +41,8 @@ class LocationStep:
         self.mailbox: Mailbox[News] = Mailbox(News)
         self.head: Oid | None = branch.head()
         self.busy = False
+        self._strange = False
+        """Whether the branch may stand at a commit that somebody else did not sync."""
 
     def stored(self, keys: Iterable[Key]) -> None:
         """The content of these keys is here now, durable. # I11"""
@@ -55,6 +57,7 @@ class LocationStep:
 
     def look_again(self) -> None:
         """Somebody else (git-annex itself) moved the branch."""
+        self._strange = True
         self.mailbox.ring()
 
     @property
@@ -77,6 +80,9 @@ class LocationStep:
     async def _turn(self, news: News) -> None:
         facts = [(key, self._state.uuid, True) for key in dict.fromkeys(news.stored)]
         try:
+            if self._strange:
+                await anyio.to_thread.run_sync(self._state.repo.sync)  # I10
+                self._strange = False
             await anyio.to_thread.run_sync(lambda: self._branch.record(facts))
             for arrival in news.arrivals:
                 await self._unite(arrival)

@@ -87,6 +87,7 @@ def open_folder(root: Path, board: Board) -> Opened:
         ignore=IgnoreRules.of(repo),
         board=board,
     )
+    repo.sync()  # I10: what git and git-annex did while nothing ran here
     watcher = TreeWatcher(repo.root, state.skip)
     watcher.start()
     watcher.watch_git(repo.git_dir)

@@ -1,0 +1,62 @@
+"""A disk of one's own to pull the plug of: an ext4 file system in a file.
+
+What was written and not synced is in the kernel's memory only, for its own writing out is put off for longer
+than any test runs. So a copy of the file, taken as it is, is what a power cut at this moment would have left.
+Needs root.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from .harness import eventually
+
+SIZE_BYTES = 192 << 20
+OPTIONS = "loop,noatime,commit=600"
+
+
+class Disk:
+    """Mounted at `place` until `close`."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._image = place.with_name(place.name + ".image")
+        place.mkdir(parents=True)
+        with open(self._image, "wb") as file:
+            file.truncate(SIZE_BYTES)
+        _run("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", self._image)
+        self._mount()
+
+    def cut_power(self) -> None:
+        """Everything that is not on the disk by now is gone. Nothing may run there any more."""
+        left = self._image.with_suffix(".left")
+        _run("cp", "--sparse=always", self._image, left)
+        self._unmount()
+        left.replace(self._image)
+        self._mount()
+
+    def close(self) -> None:
+        self._unmount()
+        self._image.unlink()
+
+    def _mount(self) -> None:
+        _run("mount", "-o", OPTIONS, self._image, self.place)
+
+    def _unmount(self) -> None:
+        """A git that was killed with its master may take a moment to go."""
+        eventually(lambda: not os.path.ismount(self.place) or _succeeds("umount", self.place), "unmounted")
+
+
+def can_have_disks() -> bool:
+    """Whether this user may mount."""
+    return os.geteuid() == 0 and shutil.which("mkfs.ext4") is not None
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, (command, done.stderr.decode(errors="replace"))
+
+
+def _succeeds(*command: str | Path) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
