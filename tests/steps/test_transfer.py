@@ -7,7 +7,8 @@ import pytest
 from instep.core.keys import make_key
 from instep.core.types import Key, RelPath
 from instep.remotes.frames import Content, Frame, NoContent, Want
-from instep.steps.transfer import SMALL_AT_ONCE
+from instep.steps.download import PARTS, WINDOW_BYTES
+from instep.steps.transfer import LARGE_AT_ONCE, SMALL_AT_ONCE
 from instep.steps.upload import PIECE_BYTES
 from tests.remotes.pairs import Raw
 from tests.steps.side import Side, big, p
@@ -169,3 +170,62 @@ async def test_a_disk_that_refused_is_tried_again(a: Side) -> None:  # I26
     tmp.unlink()
     async with stranger(one) as raw:
         assert (await wanted(raw)).key == ABSENT
+
+
+async def test_a_small_want_is_answered_in_the_middle_of_a_large_one(a: Side) -> None:
+    film, note = stored(a, os.urandom(20 << 20)), stored(a, big("note"))
+    async with stranger(Desk(a)) as raw:
+        await raw.send(Want(1, film))
+        assert isinstance(await content(raw), Content)
+        await raw.send(Want(2, note))
+        while (frame := await content(raw)).id != 2:
+            assert not frame.last, "the whole film went first"
+
+
+async def test_small_content_is_asked_for_while_large_ones_come(a: Side, b: Side) -> None:
+    note = big("note")
+    key = stored(b, note)
+    films = [make_key("SHA256E", (1 << 30) + n, f"{n:064}") for n in range(10)]
+    one = Desk(a)
+    async with stranger(one) as raw:
+        one.transfer.want({film: {p(f"film{n}")} for n, film in enumerate(films)})
+        asked = [await wanted(raw) for _ in range(LARGE_AT_ONCE * PARTS)]
+        assert {want.key for want in asked} == set(films[:LARGE_AT_ONCE])
+        assert all(want.limit_bytes == WINDOW_BYTES for want in asked), "no more than there is room for"
+        await raw.send(Content(asked[0].id, asked[0].offset, 1 << 30, bytes(1 << 20)))
+        one.transfer.want({key: {p("note")}})
+        want = await wanted(raw)
+        await raw.send(Content(want.id, 0, len(note), note, True))
+        await one.until(lambda: bool(one.landed))
+    assert one.landed == [(key, {p("note")})]
+
+
+async def test_parts_may_come_mixed(a: Side, b: Side) -> None:
+    data = os.urandom(2 * WINDOW_BYTES + 5)
+    key = stored(b, data)
+    one = Desk(a)
+    one.transfer.want({key: {p("film.bin")}})
+    async with stranger(one) as raw:
+        first, second = await wanted(raw), await wanted(raw)
+        half = WINDOW_BYTES // 2
+
+        async def send(want: Want, start: int, end: int) -> None:
+            for at in range(start, end, 1 << 20):
+                piece = data[at : min(at + (1 << 20), end)]
+                await raw.send(
+                    Content(want.id, at, len(data), piece, at + len(piece) == want.offset + WINDOW_BYTES)
+                )
+
+        await send(first, 0, half)
+        await send(second, WINDOW_BYTES, 2 * WINDOW_BYTES)
+        await send(first, half, WINDOW_BYTES)
+        third = await wanted(raw)
+        await raw.send(Content(third.id, third.offset, len(data), data[third.offset :], True))
+        await one.until(lambda: a.state.store.has(key))
+
+
+async def content(raw: Raw) -> Content:
+    """The next piece that comes."""
+    while not isinstance(frame := await raw.receive(), Content):
+        pass
+    return frame

@@ -24,10 +24,17 @@ class Room:
     """The space of one file system, and what is promised of it. For the event loop: a look takes
     microseconds."""
 
-    def __init__(self, directory: bytes, reserve_bytes: Callable[[], int], board: Board) -> None:
+    def __init__(
+        self,
+        directory: bytes,
+        reserve_bytes: Callable[[], int],
+        board: Board,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         self._directory = directory
         self._reserve_bytes = reserve_bytes
         self._board = board
+        self._look_every_s = look_every_s
         self._promised: dict[object, Callable[[], int]] = {}
 
     async def make(
@@ -75,4 +82,4 @@ class Room:
 
     async def _wait(self, subject: str, lacking: str) -> None:
         self._board.raise_condition("low-space", subject, lacking)
-        await anyio.sleep(LOOK_EVERY_S)
+        await anyio.sleep(self._look_every_s)
