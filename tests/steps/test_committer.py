@@ -3,9 +3,11 @@
 import os
 import shutil
 from collections import deque
+from pathlib import Path
 
 import pytest
 
+from instep.annex.settings import read_settings
 from instep.core.pointers import key_of_pointer, pointer
 from instep.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, RelPath
 from instep.git.refs import RefMoved
@@ -261,3 +263,49 @@ def test_bytes_of_any_kind_are_names(a: Side) -> None:
         file.write(b"odd")
     a.commit()
     assert a.names() == [os.fsdecode(name)]
+
+
+def thin(side: Side, name: str) -> None:
+    """As git-annex leaves a file where annex.thin is set: a hard link of its object."""
+    file, key_path = side.folder / name, Path(os.fsdecode(side.state.store.path(side.key(name))))
+    file.unlink()
+    os.link(key_path, file)
+    file.chmod(0o644)
+    assert side.commit(name).commit is None
+
+
+def test_an_object_that_was_overwritten_in_place_is_not_counted_any_more(a: Side) -> None:  # I11
+    a.save("film", big("old"))
+    thin(a, "film")
+    key = a.key("film")
+    with (a.folder / "film").open("r+b") as file:
+        file.write(b"NEW")
+    done = a.commit("film")
+    assert done.lost == [key]
+    assert not a.state.store.has(key)
+    with a.state.store.open(a.key("film")) as file:
+        assert file.read() == a.read("film")
+    assert not a.folder.joinpath("film").samefile(os.fsdecode(a.state.store.path(a.key("film"))))
+
+
+def test_an_object_that_was_replaced_in_the_work_tree_stays(a: Side) -> None:  # I12
+    a.save("film", big("old"))
+    thin(a, "film")
+    key = a.key("film")
+    a.write("new", big("new")).rename(a.folder / "film")
+    assert a.commit("film").lost == []
+    assert a.state.store.verify(key, a.state.store.path(key))
+
+
+def test_an_object_whose_content_went_into_git_stays(a: Side) -> None:  # I12
+    a.save("film", big("old"))
+    thin(a, "film")
+    key = a.key("film")
+    a.git("config", "annex.largefiles", "nothing")
+    a.state.repo.config.reload()
+    a.state.settings = read_settings(a.state.repo, a.opened.annex_branch)
+    a.state.known.forget(p("film"))
+    done = a.commit("film")
+    assert done.commit is not None
+    assert done.lost == []
+    assert a.state.store.has(key)

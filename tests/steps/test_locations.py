@@ -121,3 +121,14 @@ async def test_a_branch_that_is_none_is_refused_and_the_others_go_on(a: Side, b:
     await recording.take(a.key("film.bin"), arrival=Arrival(oid, "there", {oid: Object(b"blob", b"x")}))
     assert recording.answers == ["refused"]
     assert recording.branch.locations(a.key("film.bin")) == {a.state.uuid: True}
+
+
+async def test_what_is_lost_is_recorded_unless_it_came_back(a: Side) -> None:  # I11
+    a.save("film", big("one"))
+    here, gone = a.key("film"), Key(b"SHA256E-s3--" + b"0" * 64)
+    recording = Recording(a)
+    await recording.take(here, gone)
+    step = recording.step
+    await step._turn(News(lost=[here, gone]))  # pyright: ignore[reportPrivateUsage]
+    assert recording.branch.locations(here) == {a.state.uuid: True}
+    assert recording.branch.locations(gone) == {a.state.uuid: False}

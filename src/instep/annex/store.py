@@ -183,6 +183,23 @@ class AnnexStore:
             batch.sync_names()
         return stored
 
+    def give_up(self, key: Key, identity: Identity) -> bool:
+        """Takes the key's name from a file that was written through a hard link of it (annex.thin), so it
+        holds something else now; the file itself stays under its other names, and nothing is lost that was
+        still there (I12). False: the object is another file, or holds the key's content, or that can't be
+        told."""
+        path = self.find(key)
+        if path is None:
+            return False
+        found = os.lstat(path)
+        if (found.st_dev, found.st_ino) != (identity.dev, identity.ino) or found.st_nlink < 2:
+            return False
+        if self.verify(key, path) is not False:
+            return False
+        with self._install, self._writable(os.path.dirname(path)):
+            os.unlink(path)
+        return True
+
     def _freeze(self, staged: Staged, source_mode: int) -> None:
         """Gives a staged object its mode: nobody writes; who may read is the repository's business."""
         wanted = 0o444 | (_EXECUTABLE if source_mode & 0o100 else 0)

@@ -221,6 +221,10 @@ class Folder:
 
     def _content_moved(self, done: Committed | Merged) -> None:
         self._locations.stored(done.stored)
+        if isinstance(done, Committed) and done.lost:
+            self._locations.lost(done.lost)
+            text = "An old version was overwritten in place (annex.thin) and is gone from this folder"
+            self._board.log("lost", text, keys=[shown(key) for key in done.lost])
         self._transfer.have(done.stored)
         self._transfer.changed(change.path for change in done.changes)
         self._transfer.want(done.wanted)

@@ -58,6 +58,8 @@ class Committed:
     """Paths that could be looked at."""
     stored: list[Key] = field(default_factory=list[Key])
     """Keys whose content is in this annex, be it new there or not."""
+    lost: list[Key] = field(default_factory=list[Key])
+    """Keys whose object was overwritten in place, through a hard link in the work tree (annex.thin)."""
     wanted: dict[Key, set[RelPath]] = field(default_factory=dict[Key, set[RelPath]])
     """Keys of pointer files whose content is not here."""
 
@@ -132,10 +134,23 @@ class Committer:
                 for path, entry in edits.items():
                     state.lag.moved(path, entry, commits[since])
             state.lag.save()
+            self._give_up_overwritten(done.changes, sights, done)
             for path, sight in sights.items():
                 if sight.entry is not None and sight.identity is not None:
                     state.known.note(path, sight.identity, sight.entry)
         return done
+
+    def _give_up_overwritten(
+        self, changes: Iterable[Change], sights: Mapping[RelPath, Sight], done: Committed
+    ) -> None:
+        """An old version that was a hard link of the edited file is gone, and is not counted. # I11"""
+        for change in changes:
+            identity = sights[change.path].identity
+            if change.old is None or change.new is None or identity is None or not identity.is_regular:
+                continue
+            key = self._state.key_of(change.old) if change.old.oid != change.new.oid else None
+            if key is not None and self._state.store.give_up(key, identity):
+                done.lost.append(key)
 
     def _check_branch(self, mark: Identity | None) -> None:
         """Raises RefMoved if a person's git changed the work tree, or the branch, since then. # I27"""

@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from instep.annex.branch import AnnexBranch
 from instep.annex.errors import MergeRefused
-from instep.core.types import Key, Oid
+from instep.core.types import Key, Oid, RemoteUuid
 from instep.git.objects import MissingObject
 from instep.steps.arrival import Arrival, BadArrivalError, IncompleteError, check_arrival, ignore_answer
 from instep.steps.mailbox import Mailbox
@@ -29,6 +29,7 @@ class News:
 
     stored: list[Key] = field(default_factory=list[Key])
     arrivals: list[Arrival] = field(default_factory=list[Arrival])
+    lost: list[Key] = field(default_factory=list[Key])
 
 
 class LocationStep:
@@ -48,6 +49,12 @@ class LocationStep:
         """The content of these keys is here now, durable. # I11"""
         self.mailbox.content.stored.extend(keys)
         if self.mailbox.content.stored:
+            self.mailbox.ring()
+
+    def lost(self, keys: Iterable[Key]) -> None:
+        """The content of these keys is not here any more: proven. # I11"""
+        self.mailbox.content.lost.extend(keys)
+        if self.mailbox.content.lost:
             self.mailbox.ring()
 
     def arrived(self, arrival: Arrival) -> None:
@@ -70,10 +77,11 @@ class LocationStep:
             self.busy = False
             news = await self.mailbox.take()
             self.busy = True
-            if news.stored:
+            if news.stored or news.lost:
                 await anyio.sleep(GATHER_S)
                 more, self.mailbox.content = self.mailbox.content, News()
                 news.stored += more.stored
+                news.lost += more.lost
                 news.arrivals += more.arrivals
             await self._turn(news)
 
@@ -83,11 +91,12 @@ class LocationStep:
             if self._strange:
                 await anyio.to_thread.run_sync(self._state.repo.sync)  # I10
                 self._strange = False
-            await anyio.to_thread.run_sync(lambda: self._branch.record(facts))
+            await anyio.to_thread.run_sync(lambda: self._branch.record([*facts, *self._absent(news.lost)]))
             for arrival in news.arrivals:
                 await self._unite(arrival)
         except BaseException:
             self.mailbox.content.stored += news.stored
+            self.mailbox.content.lost += news.lost
             self.mailbox.content.arrivals += news.arrivals
             self.mailbox.ring()
             raise
@@ -95,6 +104,11 @@ class LocationStep:
         if head != self.head:
             self.head = head
             self._moved()
+
+    def _absent(self, keys: Iterable[Key]) -> list[tuple[Key, RemoteUuid, bool]]:
+        """Those of the lost ones that did not come back meanwhile."""
+        gone = (key for key in dict.fromkeys(keys) if not self._state.store.has(key))
+        return [(key, self._state.uuid, False) for key in gone]
 
     async def _unite(self, arrival: Arrival) -> None:
         answer = arrival.answer or ignore_answer
