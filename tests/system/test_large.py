@@ -156,3 +156,21 @@ def test_two_names_of_one_file_are_two_files(pair: Pair) -> None:  # I5
     (pair.b / "two").write_bytes(b"new" * MIB * 3)
     pair.assert_equal()
     assert (pair.a / "one").read_bytes() == before, "never written through"
+
+
+def test_thin_folders_keep_large_files_once(pair: Pair) -> None:  # I11 I30
+    said = pair.instep("up", "--thin", pair.a, pair.b)
+    assert "is gone there" in said.err
+    (pair.a / "film").write_bytes(os.urandom(16 * MIB))
+    pair.assert_equal()
+    for folder in (pair.a, pair.b):
+        assert [path.stat().st_ino for path in objects(folder)] == [(folder / "film").stat().st_ino]
+    (pair.b / "film").rename(pair.b / "renamed")
+    pair.assert_equal()
+    with (pair.b / "renamed").open("r+b") as file:
+        file.write(b"edited in place")
+    pair.assert_equal()
+    assert (pair.a / "renamed").read_bytes().startswith(b"edited in place")
+    assert len(objects(pair.b)) == 1, "what was the old version is not called so any more"
+    for folder in (pair.a, pair.b):
+        run_git(folder, "annex", "fsck", "--quiet", "--all")

@@ -18,11 +18,12 @@ from typing import BinaryIO
 from instep.annex.settings import AnnexSettings
 from instep.core.keys import hash_of, new_hash, object_path, size_of
 from instep.core.types import Key, RelPath
+from instep.fs.beneath import Parent
 from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch, Staged
 from instep.fs.identity import Identity
 from instep.fs.pour import Progress
-from instep.fs.read import hash_stable
+from instep.fs.read import ChangedMeanwhile, hash_stable
 from instep.git.repository import Repository
 
 _BLOCK_BYTES = 1 << 20
@@ -139,6 +140,10 @@ class AnnexStore:
         `insist`, `progress` and what is raised: as `hash_stable`.
         """
         digest = settings.new_hash()
+        if settings.thin:
+            shared = self._share(root_fd, path, batch, settings, progress)
+            if shared is not None:
+                return shared
         staged = batch.begin(0o600)
         try:
             captured = hash_stable(
@@ -152,6 +157,30 @@ class AnnexStore:
         key = settings.key(size, digest.hexdigest(), path)
         self._freeze(staged, captured.identity.mode)
         return StagedContent(key, captured.identity, staged)
+
+    def _share(
+        self, root_fd: int, path: RelPath, batch: Batch, settings: AnnexSettings, progress: Progress | None
+    ) -> StagedContent | None:
+        """The file itself under a second name (annex.thin), with its own mode; None where that can't be."""
+        with Parent(root_fd, path) as (dir_fd, name):
+            staged = batch.link_to(dir_fd, name)
+        if staged is None:
+            return None
+        digest = settings.new_hash()
+        try:
+            identity = hash_stable(root_fd, path, [digest], progress=progress).identity
+        except BaseException:
+            staged.discard()
+            raise
+        if staged.identity is None or staged.identity[:2] != identity[:2]:  # another file took the name
+            staged.discard()
+            raise ChangedMeanwhile(path)
+        return StagedContent(settings.key(identity.size, digest.hexdigest(), path), identity, staged)
+
+    def sole_name(self, key: Key) -> bytes | None:
+        """Where the content is, if no file of the work tree is a hard link of it."""
+        path = self.find(key)
+        return path if path is not None and os.lstat(path).st_nlink == 1 else None
 
     def put(self, content: StagedContent) -> bool:
         """Puts content in place whose batch was synced (I10). False if it was here already: an object is

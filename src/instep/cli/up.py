@@ -17,6 +17,7 @@ from instep.daemon.places import NoFolderHere, folder_of
 @click.argument("remotes", metavar="[REMOTE]...", nargs=-1)
 @click.option("--name", metavar="NAME", help="What this copy is called, here and by its remotes.")
 @click.option("--foreground", is_flag=True, help="Stay, and do the work here, for a supervisor like systemd.")
+@click.option("--thin", is_flag=True, help="New folders: no second copy of large files; see below.")
 @click.option("--json", "as_json", is_flag=True, help="Print facts for programs.")
 @click.pass_obj
 def command(  # noqa: PLR0917 - click hands them by name
@@ -25,6 +26,7 @@ def command(  # noqa: PLR0917 - click hands them by name
     remotes: tuple[str, ...],
     name: str | None,
     foreground: bool,
+    thin: bool,
     as_json: bool,
 ) -> int:
     """Make DIR a folder that is kept in step, with each REMOTE.
@@ -33,14 +35,35 @@ def command(  # noqa: PLR0917 - click hands them by name
     REMOTE is a path; if nothing is there, it is made a copy of DIR. If DIR is new and REMOTE holds a
     repository, DIR becomes a copy of that. If both hold files, they are merged and nothing is lost.
 
+    With --thin, a folder that is made now keeps each large file once instead of twice, at the price that the
+    old version of a file that is edited in place is gone from that folder.
+
     Returns as soon as the background processes answer. On a folder that is up already, it adds what is new.
     """
     root = _here() if folder is None else Path(folder)
-    brought = bring_up(root, remotes, name=name, start_folder=not foreground, launch=wiring.launch())
+    launch, start = wiring.launch(), not foreground
+    brought = bring_up(root, remotes, name=name, start_folder=start, launch=launch, thin=thin)
+    if thin:
+        click.echo(_thin_words(brought), err=True)
     if foreground:
         return _stay(brought, wiring, as_json)
     click.echo(_facts(brought) if as_json else _words(brought))
     return 0
+
+
+NEW = ("nothing", "an empty folder", "a plain folder")
+"""What a folder that is made now was before."""
+
+
+def _thin_words(brought: list[Brought]) -> str:
+    """What was chosen, and what it costs."""
+    made = [str(one.root) for one in brought if one.was in NEW]
+    if not made:
+        return "Nothing is made now, so nothing is thin. For a folder of old: git config annex.thin true"
+    return (
+        f"{' and '.join(made)}: large files are kept once (annex.thin). "
+        "The old version of a file that is edited in place is gone there."
+    )
 
 
 def _here() -> Path:

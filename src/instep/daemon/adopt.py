@@ -101,12 +101,14 @@ def _first_config_log(found: Found) -> bytes:
     return new_config_log(int(time.time()))
 
 
-def adopt(found: Found, template: Template, description: str | None) -> None:
+def adopt(found: Found, template: Template, description: str | None, *, thin: bool = False) -> None:
     """Make it a git-annex repository on the template's branch. Raises SetupFailed, OSError."""
     environment = _environment(found)
     if not found.kind.is_repository:
         _make_directory(found.root)
         _create(found.root, template, environment)
+        if thin:
+            _run(found.root, environment, "git", "config", "annex.thin", "true")
     if found.kind is not Kind.ANNEX:
         _lay_settings(found.root, template)
         words = description or default_description(found.root)

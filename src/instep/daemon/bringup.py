@@ -45,11 +45,18 @@ class Launch:
 
 
 def bring_up(
-    folder: Path, remotes: Sequence[str], *, name: str | None, start_folder: bool, launch: Launch
+    folder: Path,
+    remotes: Sequence[str],
+    *,
+    name: str | None,
+    start_folder: bool,
+    launch: Launch,
+    thin: bool = False,
 ) -> list[Brought]:
     """Do it; the first of the result is the folder itself, its remotes follow. Raises InstepError.
 
     `name`: what this copy is called (its description in git-annex, and its name as a remote of the others).
+    `thin`: folders that are made now keep no second copy of their large files (annex.thin).
     `start_folder`: False if the caller runs the folder's own process in place.
     """
     roots = [resolve(folder), *(_local(text) for text in remotes)]
@@ -61,7 +68,9 @@ def bring_up(
         finally:
             checked.result()  # without a git, that is what is to be said
         template = template_of(found)
-        at_once.each(lambda one: adopt(one, template, name if one.root == roots[0] else None), found)
+        at_once.each(
+            lambda one: adopt(one, template, name if one.root == roots[0] else None, thin=thin), found
+        )
         brought = [Brought(one.root, one.kind.value, template.branch) for one in found]
         _connect(brought, name, at_once)
         at_once.each(lambda one: _start(one, launch), brought if start_folder else brought[1:])

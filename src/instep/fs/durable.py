@@ -164,6 +164,21 @@ class Batch:
         staged.identity = Identity.of(os.stat(staged.name, dir_fd=self.dir_fd, follow_symlinks=False))
         return self._keep(staged)
 
+    def link_to(self, dir_fd: int, name: bytes, mode: int | None = None) -> Staged | None:
+        """Stages a second name of a regular file, given this mode (subject to the umask); None where the file
+        system can't do that."""
+        staged = self._new()
+        try:
+            os.link(name, staged.name, src_dir_fd=dir_fd, dst_dir_fd=self.dir_fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EXDEV}:
+                raise
+            return None
+        if mode is not None:
+            os.chmod(staged.name, mode & ~_umask(), dir_fd=self.dir_fd)
+        staged.identity = Identity.of(os.stat(staged.name, dir_fd=self.dir_fd, follow_symlinks=False))
+        return self._keep(staged)
+
     def adopt(self, path: bytes, mode: int = 0o666) -> Staged:
         """Takes over a closed regular file on the same file system (EXDEV otherwise) by renaming it. With an
         executable `mode` it becomes so, for whoever may read it."""
@@ -267,3 +282,10 @@ class Batch:
         finally:
             os.close(fd)
             os.unlink(name, dir_fd=self.dir_fd)
+
+
+def _umask() -> int:
+    """This process's umask, without changing it for a moment as umask(2) would."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        found = next((line for line in file if line.startswith("Umask:")), "Umask: 0022")
+    return int(found.split()[1], 8)

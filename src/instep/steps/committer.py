@@ -5,6 +5,7 @@ deletion is committed only when it is proven (I2); an edit of a lagging path is 
 it was made on, and handed to the merge step.
 """
 
+import contextlib
 import errno
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from instep.core.types import Change, Entry, Key, Object, Oid, RelPath
 from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch
 from instep.fs.identity import Identity
-from instep.fs.read import NotCaptured, StillOpen
+from instep.fs.read import Gone, NotCaptured, StillOpen, identify
 from instep.fs.scan import scan
 from instep.git.errors import RefMoved
 from instep.git.identity import identity
@@ -137,8 +138,16 @@ class Committer:
             self._give_up_overwritten(done.changes, sights, done)
             for path, sight in sights.items():
                 if sight.entry is not None and sight.identity is not None:
-                    state.known.note(path, sight.identity, sight.entry)
+                    state.known.note(path, self._identity_now(path, sight.identity), sight.entry)
         return done
+
+    def _identity_now(self, path: RelPath, seen: Identity) -> Identity:
+        """A file that became a hard link of its object (annex.thin) has another ctime than then. # I4"""
+        if self._state.settings.thin and seen.is_regular:
+            with contextlib.suppress(Gone, OSError):
+                now = identify(self._state.work_tree.root_fd, path)
+                return now if now.same_content_as(seen) and now.mode == seen.mode else seen
+        return seen
 
     def _give_up_overwritten(
         self, changes: Iterable[Change], sights: Mapping[RelPath, Sight], done: Committed

@@ -20,6 +20,7 @@ from instep.fs.durable import Batch, Staged
 from instep.fs.identity import Identity
 from instep.fs.install import Reason, Refused
 from instep.fs.read import Gone, NotCaptured, identify, read_stable
+from instep.fs.syscalls import AT_FDCWD
 from instep.steps.lag import Cause
 from instep.steps.state import FolderState
 
@@ -138,7 +139,7 @@ class Installer:
             self._want(key, path, report)
         return self._stage_blob(new, batch)
 
-    def _stage_annexed(  # noqa: PLR0917
+    def _stage_annexed(  # noqa: PLR0911, PLR0917
         self, change: Change, new: Entry, key: Key, small: dict[Key, bytes], batch: Batch, report: Report
     ) -> Staged | Refusal | None:
         """The content if it is here; the pointer where that takes nothing away."""
@@ -147,6 +148,8 @@ class Installer:
             return batch.write(small[key], mode)
         if (aside := self._state.copies.take(key)) is not None:
             return batch.adopt(aside, mode)
+        if (shared := self._share(key, mode, batch)) is not None:
+            return shared
         if self._state.store.has(key) and not self._state.must_be_copied(key):
             with self._state.store.open(key) as file:
                 return batch.copy(file.fileno(), mode)
@@ -156,6 +159,11 @@ class Installer:
         if change.old is not None and not self._is_pointer(change.path):  # I7
             return Refusal(change, Cause.CONTENT, "its new content has not arrived")
         return self._stage_blob(new, batch)
+
+    def _share(self, key: Key, mode: int, batch: Batch) -> Staged | None:
+        """The object itself, under a second name: one file of the work tree may be it (annex.thin)."""
+        path = self._state.store.sole_name(key) if self._state.settings.thin else None
+        return batch.link_to(AT_FDCWD, path, mode) if path is not None else None
 
     def _want(self, key: Key | None, path: RelPath, report: Report) -> None:
         if key is not None and not self._state.store.has(key):

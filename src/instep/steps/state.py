@@ -105,6 +105,8 @@ class FolderState:
         """Whether content that is here takes long to be put into the work tree, and no copy of it waits."""
         if self.copies.are_instant or self.copies.has(key):
             return False
+        if self.settings.thin and self.store.sole_name(key) is not None:
+            return False
         return (self.store.size_bytes(key) or 0) >= LARGE_BYTES
 
     def is_echo(self, path: RelPath) -> bool:
