@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from instep.steps.index import IndexStep
-from tests.steps.side import Side, SideMaker
+from tests.steps.side import Side, SideMaker, p
 
 
 def write(step: IndexStep) -> None:
     """What the step does when the folder has been quiet."""
     step._unsettled |= step.mailbox.content  # pyright: ignore[reportPrivateUsage]
-    step._write()  # pyright: ignore[reportPrivateUsage]
+    while step._write():  # pyright: ignore[reportPrivateUsage]
+        pass
 
 
 @pytest.fixture
@@ -54,6 +55,37 @@ def test_a_lock_of_somebody_else_is_waited_for(a: Side, step: IndexStep) -> None
     lock.unlink()
     write(step)
     assert a.git("ls-files").split() == ["one", "start"]
+
+
+def test_many_changes_are_written_in_pieces(a: Side, step: IndexStep) -> None:
+    """What is known of files has a bound, and so has what is held of them while the index is written."""
+    few = IndexStep(a.state, at_once=2)
+    few.start_from(a.state.tree, ())
+    for number in range(7):
+        a.write(f"d/{number}", str(number))
+    (a.folder / "start").unlink()
+    a.commit()
+    few.touch([p("start"), p("d/0")])
+    write(few)
+    assert a.git("ls-files").split() == [f"d/{number}" for number in range(7)]
+    assert a.git("diff-index", "--cached", "HEAD") == ""
+
+
+def test_a_lock_between_two_pieces_loses_none(a: Side, step: IndexStep) -> None:  # I27
+    few = IndexStep(a.state, at_once=2)
+    few.start_from(a.state.tree, ())
+    for number in range(5):
+        a.write(f"d/{number}", str(number))
+    a.commit()
+    few.touch()
+    assert few._write(), "there are more"  # pyright: ignore[reportPrivateUsage]
+    lock = a.folder / ".git/index.lock"
+    lock.touch()
+    write(few)
+    assert len(a.git("ls-files").split()) == 3
+    lock.unlink()
+    write(few)
+    assert a.git("diff-index", "--cached", "HEAD") == ""
 
 
 def test_a_lagging_file_is_not_vouched_for(a: Side, b: Side) -> None:  # I7

@@ -25,7 +25,8 @@ from instep.daemon.places import git_dir_of, output_file
 BACKGROUND: tuple[str, ...] = (sys.executable, "-m", "instep", "background")
 """The command of a background process; the folder and `--ready-fd N` follow."""
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 600.0
+"""A million files that are adopted are looked at once before the folder answers."""
 STOP_WITHIN_S = 15.0
 _END_WITHIN_S = 5.0
 _MAX_OUTPUT_BYTES = 1024 * 1024

@@ -10,16 +10,17 @@ The file is synced: without it a power cut leaves an empty index, and with it go
 import hashlib
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from heapq import merge
 
-from instep.core.types import Entry, RelPath
+from instep.core.types import Entry, Hash, RelPath
 from instep.fs.crash import Point, passed
 from instep.git.cache_tree import invalidate
 from instep.git.errors import GitError, IndexBusy, UnsupportedIndex
 from instep.git.index_changes import IndexChanges, IndexUpdate
 from instep.git.index_entry import IndexEntry
-from instep.git.index_format import HEADER, Memory, RawIndex
+from instep.git.index_format import HEADER, Edit, Memory, RawIndex
 from instep.git.index_v4 import pack_names
 from instep.git.repository import Repository
 from instep.git.sharing import Sharing
@@ -95,9 +96,7 @@ def _write_natively(repo: Repository, updates: Mapping[RelPath, IndexUpdate]) ->
         changes = IndexChanges(old, repo.root, lock.now_s)
         changes.collect(updates)
         if changes.edits:
-            body = _body(old, changes)
-            checksum = hashlib.new(repo.format.name, body, usedforsecurity=False).digest()
-            file = lock.commit(body + checksum)
+            file = lock.commit(_body(old, changes), hashlib.new(repo.format.name, usedforsecurity=False))
             repo.index_memory = None if old.version == 4 else Memory(file, *old.blocks_after(changes.edits))
         return changes.unsettled
 
@@ -120,28 +119,28 @@ def _identity(st: os.stat_result) -> tuple[int, ...]:
     return st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns
 
 
-def _body(old: RawIndex, changes: IndexChanges) -> bytes:
-    """The new index without its checksum.
+def _body(old: RawIndex, changes: IndexChanges) -> Iterator[bytes | memoryview]:
+    """The new index without its checksum, piece by piece: it may have 80 MB, and most of it stays.
 
     Entries that were as young as the old index lose their size, as git does when it writes: the new index is
     younger, and git would trust them unread.
     """
-    data = old.data
-    if old.racy:
-        smudged = bytearray(data)
-        for position in old.racy:
-            smudged[position : position + 4] = bytes(4)
-        data = bytes(smudged)
-    view, position, count = memoryview(data), HEADER.size, old.count
+    smudged = (Edit(position, position + 4, b"", bytes(4)) for position in old.racy)
+    view, position, count = memoryview(old.data), HEADER.size, old.count
     parts: list[bytes | memoryview] = []
     for edit in changes.edits:
+        count += (edit.content != b"") - (edit.end > edit.start)
+    for edit in merge(changes.edits, smudged):
+        if edit.start < position:
+            continue  # the entry is replaced as a whole
         parts += (view[position : edit.start], edit.content)
         position = edit.end
-        count += (edit.content != b"") - (edit.end > edit.start)
     parts.append(view[position : old.end])
     if old.version == 4:
         parts = [pack_names(b"".join(parts), count, old.name_at)]
-    return b"".join((HEADER.pack(b"DIRC", old.version, count), *parts, *_extensions(old, changes)))
+    yield HEADER.pack(b"DIRC", old.version, count)
+    yield from parts
+    yield from _extensions(old, changes)
 
 
 def _extensions(old: RawIndex, changes: IndexChanges) -> Iterator[bytes]:
@@ -181,11 +180,13 @@ class _Lock:
             with suppress(FileNotFoundError):
                 os.unlink(self._name)
 
-    def commit(self, content: bytes) -> tuple[int, ...]:
+    def commit(self, parts: Iterable[bytes | memoryview], checksum: Hash) -> tuple[int, ...]:
         """Puts the new index into place and gives up the lock; tells which file it is."""
-        left = memoryview(content)
-        while left:
-            left = left[os.write(self._fd, left) :]
+        with open(self._fd, "wb", closefd=False) as file:
+            for part in parts:
+                checksum.update(part)
+                file.write(part)
+            file.write(checksum.digest())
         with suppress(FileNotFoundError):
             self._mode = os.stat(self._path).st_mode & 0o7777
         os.fchmod(self._fd, self._mode)

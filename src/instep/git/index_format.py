@@ -176,18 +176,19 @@ class RawIndex:
 
     def _scan(self, since_s: int) -> tuple[Sequence[int], int]:
         """Looks at every entry: where blocks begin and the last one ends; notes the racy ones."""
-        data, starts = self.data, list[int]()
-        note, find_nul = starts.append, data.index
+        data, blocks, racy, find_nul = self.data, array("Q"), self.racy, self.data.index
         position, name_at = HEADER.size, self.name_at
-        for _ in range(self.count):
-            note(position)
+        stamp = struct.pack(">L", since_s & _U32)
+        for number in range(self.count):
+            if number % _BLOCK == 0:
+                blocks.append(position)
+            if data[position + 8 : position + 12] >= stamp:
+                racy.append(position + SIZE_AT)
             start = position + name_at if self.version == 2 else self._name_start(position)
             position += (find_nul(0, start) - position + 8) & -8
         if position > len(data):
             raise ValueError("entries end after the file")
-        stamp = struct.pack(">L", since_s & _U32)
-        self.racy = [start + SIZE_AT for start in starts if data[start + 8 : start + 12] >= stamp]
-        return array("Q", starts[::_BLOCK]), position
+        return blocks, position
 
 
 def _extensions(data: bytes, position: int, oid_bytes: int) -> Iterator[tuple[bytes, bytes]]:

@@ -1,16 +1,20 @@
 """git's index, written late: so that `git status` is clean and reads no file.
 
 No step needs the index; people and their tools do. It is brought to the branch's tree when the folder has
-been quiet for a moment, in one go, under git's own lock, and only where a person has not staged something
-else (I27).
+been quiet for a moment, under git's own lock, and only where a person has not staged something else (I27).
+
+The whole file is written each time, 80 MB where there are a million files, so the moment is the longer the
+dearer the last writing was.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from itertools import islice
 
 import anyio
 
 from instep.core.tree import diff, lookup
-from instep.core.types import MODE_GITLINK, Entry, Oid, RelPath
+from instep.core.types import MODE_GITLINK, Change, Entry, Oid, RelPath
 from instep.fs.identity import Identity
 from instep.fs.read import Gone, identify
 from instep.git.index import IndexBusy, IndexUpdate, write_index
@@ -23,6 +27,10 @@ by git).
 """
 LATEST_S = 15.0
 """... or when it has been due for this long."""
+PATIENCE = 20
+"""It is not written more often than so many times what writing takes."""
+AT_ONCE = 1 << 15
+"""Entries brought up to date in one go: what is known of the files is not kept for many more."""
 
 _NOTHING: Mapping[RelPath, Entry | None] = {}
 
@@ -30,13 +38,24 @@ _NOTHING: Mapping[RelPath, Entry | None] = {}
 class IndexStep:
     """Keeps the index near the branch."""
 
-    def __init__(self, state: FolderState, written: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self,
+        state: FolderState,
+        written: Callable[[], Awaitable[None]] | None = None,
+        *,
+        at_once: int = AT_ONCE,
+    ) -> None:
         """`written` is told each time after the index was brought up to date."""
         self._state = state
+        self._at_once = at_once
         self._written = written
         self._tree: Oid | None = None
+        self._target: Oid | None = None
+        self._changes: Iterator[Change] | None = None
         self._late: dict[RelPath, Entry | None] = {}
         self._unsettled: set[RelPath] = set()
+        self._now: set[RelPath] = set()
+        self._took_s = 0.0
         self.mailbox: Mailbox[set[RelPath]] = Mailbox(set[RelPath])
 
     def start_from(
@@ -57,44 +76,62 @@ class IndexStep:
         """Work until cancelled."""
         while True:
             paths = await self.mailbox.take()
-            paths |= await self._until_quiet()
             self._unsettled |= paths
-            await self._state.work(self._write)
+            await self._until_quiet()
+            while await self._state.work(self._write):
+                self._unsettled |= self.mailbox.content
+                self.mailbox.content.clear()
             if self._unsettled:
                 self.touch()
             if self._written is not None:
                 await self._written()
 
-    async def _until_quiet(self) -> set[RelPath]:
-        more: set[RelPath] = set()
-        with anyio.move_on_after(LATEST_S):
-            while True:
-                with anyio.move_on_after(QUIET_S) as quiet:
-                    more |= await self.mailbox.take()
+    async def _until_quiet(self) -> None:
+        with anyio.move_on_after(max(LATEST_S, 2 * PATIENCE * self._took_s)):
+            while len(self._unsettled) < self._at_once:
+                with anyio.move_on_after(max(QUIET_S, PATIENCE * self._took_s)) as quiet:
+                    self._unsettled |= await self.mailbox.take()
                 if quiet.cancelled_caught:
-                    return more
-        return more
+                    return
 
-    def _write(self) -> None:
-        state = self._state
-        read = state.repo.objects.tree
-        old, new = self._tree, state.tree
-        changes = {change.path: change for change in diff(old, new, read)}
-        updates: dict[RelPath, IndexUpdate] = {}
-        for path in {*changes, *self._unsettled}:
-            entry = lookup(new, path, read)
-            entry = None if entry is not None and entry.is_tree else entry
-            before = changes[path].old if path in changes else entry
-            before = self._late.get(path, before)
-            updates[path] = IndexUpdate(before, entry, self._stat(path, entry))
+    def _write(self) -> bool:
+        """Bring some entries up to date; whether there are more."""
+        state, started = self._state, time.monotonic()
+        updates = self._updates()
         try:
-            self._unsettled = set(write_index(state.repo, updates))
-        except IndexBusy:
-            self._unsettled = set(updates)  # a person's git is at work: later
-            return
-        self._late = {path: entry for path, entry in self._late.items() if path not in updates}
+            self._unsettled |= write_index(state.repo, updates)
+        except BaseException as error:
+            self._unsettled |= self._now | updates.keys()
+            self._changes = None
+            if isinstance(error, IndexBusy):  # a person's git is at work: later
+                return False
+            raise
+        self._took_s = time.monotonic() - started
+        for path in updates:
+            self._late.pop(path, None)
         state.turns.note_index()
-        self._tree = new
+        if len(updates) >= self._at_once:
+            return True
+        self._tree, self._changes = self._target, None
+        return False
+
+    def _updates(self) -> dict[RelPath, IndexUpdate]:
+        """The next updates: first where the trees differ, then where the files may be known better."""
+        if self._changes is None:
+            self._target = self._state.tree
+            self._changes = diff(self._tree, self._target, self._state.repo.objects.tree)
+            self._now, self._unsettled = self._unsettled, set()
+        paths: dict[RelPath, Change | None] = {c.path: c for c in islice(self._changes, self._at_once)}
+        self._now -= paths.keys()
+        while self._now and len(paths) < self._at_once:
+            paths[self._now.pop()] = None
+        return {path: self._update(path, change) for path, change in paths.items()}
+
+    def _update(self, path: RelPath, change: Change | None) -> IndexUpdate:
+        entry = lookup(self._target, path, self._state.repo.objects.tree)
+        entry = None if entry is not None and entry.is_tree else entry
+        before = entry if change is None else change.old
+        return IndexUpdate(self._late.get(path, before), entry, self._stat(path, entry))
 
     def _stat(self, path: RelPath, entry: Entry | None) -> Identity | None:
         """The file's identity, if it is known to hold this entry."""

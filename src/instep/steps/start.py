@@ -100,9 +100,9 @@ def _compare(opened: Opened) -> None:
     """One look at the whole folder."""
     state = opened.state
     found = compare(state.repo.git, state.tree or state.repo.format.empty_tree)
-    opened.index_differs = {*found.staged, *found.changed, *found.untracked}
+    opened.index_differs = {*found.staged, *found.changed}
     opened.index_late = _late(state, found.staged)
-    opened.dirty = opened.index_differs | opened.watcher.special
+    opened.dirty = opened.index_differs | found.untracked | opened.watcher.special
     for path in opened.watcher.unreadable:  # git passes over what it can't look at
         opened.dirty.update(path for path, _ in walk(state.tree, state.repo.objects.tree, path))
     _pointers(opened)
