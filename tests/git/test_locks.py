@@ -34,8 +34,21 @@ def test_a_dead_git_s_lock_goes(repo: Repository, name: bytes) -> None:  # I27
 
 def test_a_young_lock_stays(repo: Repository) -> None:  # I27
     path = lock(repo, b"HEAD.lock", age_s=0)
-    assert remove_stale_locks(repo) == []
+    waited: list[float] = []
+    assert remove_stale_locks(repo, waited.append) == []
     assert os.path.exists(path)
+    assert waited, "it is looked at again when it is older"
+
+
+def test_a_young_lock_that_outlives_the_wait_goes(repo: Repository) -> None:  # I27
+    path = lock(repo, b"refs/heads/main.lock", age_s=0)
+    assert remove_stale_locks(repo, lambda _: lock(repo, b"refs/heads/main.lock")) == [path]
+    assert remove_stale_locks(repo, lambda _: pytest.fail("nothing to wait for")) == []
+
+
+def test_a_lock_from_the_future_is_not_waited_for(repo: Repository) -> None:  # I20 I27
+    path = lock(repo, b"index.lock", age_s=-1e9)
+    assert remove_stale_locks(repo, lambda _: pytest.fail("for thirty years?")) == [path]
 
 
 def test_while_a_git_works_there_every_lock_stays(repo: Repository) -> None:  # I27

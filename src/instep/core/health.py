@@ -170,7 +170,7 @@ _DECLARED = (
     ),
     Condition(
         "stale-lock",
-        "A git that was killed left its lock: {subject}",
+        "A git that was killed left its lock {subject}.",
         "instep removes it when it starts; or, with no git at work there: rm {subject}",
         "notice",
     ),

@@ -23,7 +23,6 @@ from instep.daemon.board import StatusBoard
 from instep.daemon.peers import Peers
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
-from instep.git.locks import remove_stale_locks
 from instep.remotes import same_files
 from instep.remotes.errors import LinkError
 from instep.remotes.frames import (
@@ -129,9 +128,7 @@ class Folder:
 
         async def run() -> None:
             async with self._state.writer:
-                removed = await anyio.to_thread.run_sync(remove_stale_locks, self._state.repo)
-            for path in removed:
-                self._board.log("lock", f"Removed the lock of a git that was killed: {shown(path)}")
+                await self._state.turns.unlock()
             await step()
 
         return run

@@ -10,7 +10,7 @@ count.
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from instep.git.repository import Repository
 
@@ -20,9 +20,14 @@ MIN_AGE_S = 1.0
 _TOP_LEVEL = (b"HEAD.lock", b"index.lock", b"packed-refs.lock", b"config.lock")
 
 
-def remove_stale_locks(repo: Repository) -> list[bytes]:
-    """Remove the locks that nobody holds; gives their paths. Nothing is removed while any git works there."""
+def remove_stale_locks(repo: Repository, wait: Callable[[float], object] = time.sleep) -> list[bytes]:
+    """Remove the locks that nobody holds; gives their paths. Nothing is removed while any git works there.
+
+    Blocking: where a lock is too young to be judged, it waits (in seconds) until it no longer is.
+    """
     removed: list[bytes] = []
+    if any(_is_young(path) for path in _locks(repo)) and not git_at_work(repo):
+        wait(MIN_AGE_S)
     for path in stale_locks(repo):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -32,7 +37,7 @@ def remove_stale_locks(repo: Repository) -> list[bytes]:
 
 def stale_locks(repo: Repository) -> list[bytes]:
     """The locks that nobody holds; none while any git works there."""
-    locks = [path for path in _locks(repo) if _age_s(path) >= MIN_AGE_S]
+    locks = [path for path in _locks(repo) if not _is_young(path)]
     return [] if not locks or git_at_work(repo) else locks
 
 
@@ -54,11 +59,12 @@ def _locks(repo: Repository) -> Iterator[bytes]:
         yield from (directory + b"/" + name for name in files if name.endswith(b".lock"))
 
 
-def _age_s(path: bytes) -> float:
+def _is_young(path: bytes) -> bool:
+    """One from the future is not: the clock was set back since (I20)."""
     try:
-        return time.time() - os.lstat(path).st_mtime
+        return 0 <= time.time() - os.lstat(path).st_mtime < MIN_AGE_S
     except FileNotFoundError:
-        return 0.0
+        return True
 
 
 def _is_foreign_git(pid: int) -> bool:

@@ -57,7 +57,7 @@ class FolderState:
 
     def __post_init__(self) -> None:
         self.lag = LagBook(self.repo.private + b"/lag")
-        self.turns = Turns(self.repo)
+        self.turns = Turns(self.repo, self.board)
         self.copies = Copies(self.repo.private + b"/copies")
         self.additions = Additions()
         self.room = Room(self.repo.staging, lambda: self.settings.disk_reserve_bytes, self.board)

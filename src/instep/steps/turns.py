@@ -3,7 +3,7 @@
 A git that changes the work tree (checkout, reset, merge, stash) holds `index.lock` all the while; then it
 puts the new index in place, and only after that it moves HEAD or the branch. What the work tree holds in
 between belongs to a commit that HEAD does not name yet: committed then, a checkout would look like edits of
-the branch that it left.
+the branch that it left. The lock of a git that was killed belongs to nobody, and is taken away.
 """
 
 import os
@@ -12,13 +12,17 @@ import time
 import anyio
 import anyio.to_thread
 
+from instep.core.status import shown
 from instep.fs.identity import Identity
-from instep.git.locks import git_at_work
+from instep.git.locks import git_at_work, remove_stale_locks
 from instep.git.repository import Repository
+from instep.steps.ports import Board
 
 LOOK_S = 0.02
+SUSPECT_AFTER_S = 1.0
+"""A lock that is held for longer may be that of a git that was killed."""
 LOCK_LIFE_S = 30.0
-"""A lock that has lain there for so long belongs to nobody."""
+"""A lock that is held for longer is not waited for: a person's editor may be open meanwhile."""
 INDEX_LIFE_S = 2.0
 """So long after it wrote the index a git may be about to move HEAD; one that lives longer shows a pager."""
 
@@ -26,9 +30,11 @@ INDEX_LIFE_S = 2.0
 class Turns:
     """Knows whether somebody else's git is at work. One thread at a time: the folder's one writer."""
 
-    def __init__(self, repo: Repository) -> None:
+    def __init__(self, repo: Repository, board: Board) -> None:
         self._repo = repo
+        self._board = board
         self._index: Identity | None = None
+        self._suspect_at = 0.0
         self.note_index()
 
     def note_index(self) -> None:
@@ -38,8 +44,7 @@ class Turns:
     async def wait(self) -> None:
         """Until no git command is in the middle of changing the work tree."""
         while True:
-            while self._is_locked():  # noqa: ASYNC110 - its end rings no bell
-                await anyio.sleep(LOOK_S)
+            await self._until_unlocked()
             index = self._identity()
             if index == self._index:
                 return
@@ -48,19 +53,34 @@ class Turns:
                 continue  # it may have begun again
             await anyio.sleep(LOOK_S)
 
+    async def unlock(self) -> None:
+        """Take away what killed gits left locked; to be called as the folder's one writer."""
+        for path in await anyio.to_thread.run_sync(remove_stale_locks, self._repo):
+            self._board.log("lock", f"Removed the lock of a git that was killed: {shown(path)}")
+
+    async def _until_unlocked(self) -> None:
+        while (age_s := self._lock_age_s()) is not None:
+            if age_s >= SUSPECT_AFTER_S and anyio.current_time() >= self._suspect_at:
+                await self.unlock()
+                self._suspect_at = anyio.current_time() + SUSPECT_AFTER_S
+            elif age_s >= LOCK_LIFE_S:
+                return
+            else:
+                await anyio.sleep(LOOK_S)  # its end rings no bell
+
     def mark(self) -> Identity | None:
         """To be compared later: the same mark, and no git command changed the work tree in between."""
-        return None if self._is_locked() else self._identity()
+        return None if self._lock_age_s() is not None else self._identity()
 
     def _may_move_head(self, index: Identity) -> bool:
         return time.time() - index.mtime_ns / 1e9 < INDEX_LIFE_S and git_at_work(self._repo)
 
-    def _is_locked(self) -> bool:
+    def _lock_age_s(self) -> float | None:
+        """None: nobody holds the lock. As old is one from the future, before the clock was set back (I20)."""
         try:
-            found = os.lstat(self._repo.git_dir + b"/index.lock")
+            return abs(time.time() - os.lstat(self._repo.git_dir + b"/index.lock").st_mtime)
         except FileNotFoundError:
-            return False
-        return time.time() - found.st_mtime < LOCK_LIFE_S
+            return None
 
     def _identity(self) -> Identity | None:
         try:
