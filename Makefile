@@ -51,9 +51,10 @@ test: $(VENV)/installed tools ## all tests, on real git and git-annex processes 
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 bench: $(VENV)/installed ## measures instep beside its peers into bench/RESULTS.md (BENCH_ARGS="--quick --only latency")
-	@command -v rsync >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-		&& apt-get update -q && apt-get install -qy rsync; } \
-		|| { echo 'make bench needs rsync: apt-get install rsync'; exit 1; }
+	@for tool in rsync syncthing unison lsyncd; do command -v $$tool >/dev/null || missing=1; done; test -z "$$missing" \
+		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q \
+		&& apt-get install -qy --no-install-recommends rsync syncthing unison lsyncd; } \
+		|| { echo 'make bench needs: apt-get install rsync syncthing unison lsyncd'; exit 1; }
 	$(BIN)/python -m bench.run $(BENCH_ARGS)
 
 demo: $(VENV)/installed ## two copies of Python's own library kept in step while you watch

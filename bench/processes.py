@@ -64,26 +64,24 @@ def _memory_mib(pid: int) -> tuple[float, float]:
     return sizes["Pss"], sizes["Private_Clean"] + sizes["Private_Dirty"]
 
 
-def _session(pid: int) -> int | None:
-    """The session that a process belongs to; None for one that is gone or only waits to be reaped."""
+def _is_gone(pid: int) -> bool:
+    """Whether it ended, and at most waits to be reaped."""
     try:
-        state, _, _, session, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
-        return None
-    return None if state == "Z" else int(session)
+        return True
 
 
 def usage() -> dict[int, Usage]:
-    """For each daemon, which is a session of its own: what all its processes have used until now."""
+    """For each daemon, which is a child of ours by now: what all its processes have used until now."""
     found: dict[int, Usage] = {}
-    for pid in below(os.getpid()):
-        session = _session(pid)
-        if session is None or session == os.getsid(0):
-            continue
-        with contextlib.suppress(OSError):
-            so_far = found.get(session, Usage(0, 0, 0))
-            mine = Usage(_cpu_s(pid), *_memory_mib(pid))
-            found[session] = Usage(*map(sum, zip(so_far, mine, strict=True)))
+    for daemon in _children().get(os.getpid(), []):
+        for pid in (daemon, *below(daemon)):
+            if _is_gone(pid):
+                continue
+            with contextlib.suppress(OSError):
+                mine = Usage(_cpu_s(pid), *_memory_mib(pid))
+                found[daemon] = Usage(*map(sum, zip(found.get(daemon, Usage(0, 0, 0)), mine, strict=True)))
     return found
 
 

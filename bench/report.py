@@ -1,80 +1,53 @@
 """The table of results: instep, its peers and the floor side by side, and whether each target was met."""
 
-import json
-import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from .workloads import Samples, Size
+from .records import Record, Results, joined, number
+from .workloads import BURST_WITHIN_S, SINGLES_FOR_S, Size
 
 INSTEP, ASSISTANT, HAND, RSYNC = "instep", "git-annex assistant", "git by hand", "rsync -a"
-BIG = "latency in a big folder"
+STAGES = "one change's way"
+BIG, HUGE = "100,000 files", "1,000,000 files"
+Figure = Callable[[Results], float | None]
 
 
-@dataclass(slots=True)
-class Record:
-    """One run of one workload with one peer."""
+def over(workload: str, peer: str) -> Figure:
+    """instep's median over that of a peer."""
 
-    workload: str
-    peer: str
-    started: float
-    load: float
-    start_s: float = 0
-    samples: Samples = field(default_factory=Samples)
-    error: str = ""
+    def figure(results: Results) -> float | None:
+        return _ratio(results.median(workload, INSTEP), results.median(workload, peer))
 
-    @property
-    def failed(self) -> bool:
-        """The run broke off, or something never arrived."""
-        return bool(self.error) or any(None in values for values in self.samples.values())
-
-    def median(self, name: str | None = None) -> float | None:
-        """Of what arrived; None when nothing did. Without a name, of the one thing measured."""
-        values = self.arrived(name)
-        return statistics.median(values) if values else None
-
-    def arrived(self, name: str | None = None) -> list[float]:
-        """The samples of what arrived."""
-        values = self.samples.get(name or next(iter(self.samples), ""), [])
-        return [value for value in values if value is not None]
-
-    def as_json(self) -> str:
-        """One line of results.jsonl."""
-        return json.dumps(asdict(self))
-
-    def in_words(self) -> str:
-        """One line for whoever watches."""
-        told = "  ".join(
-            f"{name} {_number(self.median(name))} (n={len(values)})" for name, values in self.samples.items()
-        )
-        return f"{self.workload:24} {self.peer:20} {self.error or told}"
+    return figure
 
 
-class Results:
-    """All records of a run, to be asked by workload and peer."""
+def file_among_many(workload: str) -> Figure:
+    """instep's median of one file in a big folder over that in a small one."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._records = {(record.workload, record.peer): record for record in records}
+    def figure(results: Results) -> float | None:
+        return _ratio(results.median(workload, INSTEP, "file"), results.median("latency", INSTEP))
 
-    def record(self, workload: str, peer: str = INSTEP) -> Record | None:
-        """The run, if there was one."""
-        return self._records.get((workload, peer))
+    return figure
 
-    def median(self, workload: str, peer: str = INSTEP, name: str | None = None) -> float | None:
-        """The median of a run that was complete: an unfinished one has no figure."""
-        record = self.record(workload, peer)
-        return None if record is None or (peer == INSTEP and record.failed) else record.median(name)
 
-    def most(self, workload: str, name: str) -> float | None:
-        """The largest of instep's samples."""
-        record = self.record(workload)
-        return max(record.arrived(name), default=None) if record and not record.failed else None
+def beside(workload: str, name: str, other: str) -> Figure:
+    """One thing's median over another's, both measured in one run of instep."""
 
-    def ratio(self, workload: str, peer: str, to: str | None = None) -> float | None:
-        """instep's median over that of a peer (or, with `to`, over its own of another workload)."""
-        ours, theirs = self.median(workload), self.median(to or workload, peer)
-        return ours / theirs if ours is not None and theirs else None
+    def figure(results: Results) -> float | None:
+        ours, theirs = (results.median(workload, INSTEP, each) for each in (name, other))
+        return _ratio(ours, theirs)
+
+    return figure
+
+
+def most(workload: str, name: str) -> Figure:
+    """The largest of instep's samples."""
+    return lambda results: results.most(workload, INSTEP, name)
+
+
+def _ratio(ours: float | None, theirs: float | None) -> float | None:
+    return ours / theirs if ours is not None and theirs else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +55,27 @@ class Target:
     """What was asked for: the words, the figure that counts, its limit."""
 
     words: str
-    figure: Callable[[Results], float | None]
+    figure: Figure
     at_most: float
-    unit: str
+    unit: str = "times"
 
 
 TARGETS: list[Target] = [
-    Target("one file: instep / assistant", lambda r: r.ratio("latency", ASSISTANT), 1 / 50, "of its time"),
-    Target("one file: instep / git by hand", lambda r: r.ratio("latency", HAND), 1 / 2.5, "of its time"),
-    Target("big folder / small folder", lambda r: r.ratio(BIG, INSTEP, "latency"), 2.5, "times"),
-    Target("burst: instep / creating + rsync -a", lambda r: r.ratio("burst", RSYNC), 5, "times"),
-    Target("rename: instep / git by hand", lambda r: r.ratio("rename", HAND), 2, "times"),
-    Target("idle: CPU of the busier daemon", lambda r: r.most("idle", "cpu_s"), 0.02, "s"),
-    Target("idle: memory of the larger daemon", lambda r: r.most("idle", "pss_mib"), 60, "MiB PSS"),
-    Target("`instep status`", lambda r: r.median("commands", name="instep status"), 0.150, "s"),
+    Target("one file: instep / assistant", over("latency", ASSISTANT), 1 / 50),
+    Target("one file: instep / git by hand", over("latency", HAND), 1 / 2.5),
+    Target("one file among 100,000 / among 1,000", file_among_many(BIG), 2.5),
+    Target("one file among 1,000,000 / among 1,000", file_among_many(HUGE), 3),
+    Target("burst: instep / creating + rsync -a", over("burst", RSYNC), 3),
+    Target("burst: instep / Unison", over("burst", "Unison"), 1),
+    Target("burst: instep / Syncthing", over("burst", "Syncthing"), 1),
+    Target("large file: instep / cp + sha256sum", over("large", "cp + sha256sum"), 1.3),
+    Target("rename: instep / git by hand", over("rename", HAND), 2),
+    Target("100,000 files: start / warm `git status`", beside(BIG, "start to in step", "git status"), 2),
+    Target("idle: CPU of the busier daemon", most("idle", "cpu_s"), 0.02, "s"),
+    Target("idle: memory of the larger daemon", most("idle", "pss_mib"), 60, "MiB PSS"),
+    Target("1,000,000 files: memory of the larger daemon", most(HUGE, "pss_mib"), 300, "MiB PSS"),
+    Target("`instep status`", lambda r: r.median("commands", INSTEP, "instep status"), 0.150, "s"),
 ]
-
-
-def _number(value: float | None) -> str:
-    """Three digits that mean something."""
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if value < 0.1 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
 def _target_row(target: Target, results: Results) -> str:
@@ -111,48 +83,82 @@ def _target_row(target: Target, results: Results) -> str:
     verdict = "not measured" if value is None else "pass" if value <= target.at_most else "**miss**"
     if value is not None and value > target.at_most:
         verdict += f" by {value / target.at_most:.2f} times"
-    words = [target.words, _number(value), f"{_number(target.at_most)} {target.unit}", verdict]
+    words = [target.words, number(value), f"{number(target.at_most)} {target.unit}", verdict]
     return f"| {' | '.join(words)} |"
 
 
 def _figure_rows(record: Record) -> list[str]:
-    if record.error:
-        return [
-            f"| {record.workload} | {record.peer} | failed | | | | {record.error.splitlines()[0][:120]} |"
-        ]
     rows: list[str] = []
     for name, values in record.samples.items():
         arrived = record.arrived(name)
-        low, high = (_number(pick(arrived)) if arrived else "-" for pick in (min, max))
+        low, high = (number(pick(arrived)) if arrived else "-" for pick in (min, max))
         lost = len(values) - len(arrived)
-        cells = [record.workload, record.peer, name, _number(record.median(name)), f"{low} to {high}"]
-        rows.append(f"| {' | '.join(cells)} | {len(values)} | {f'{lost} never arrived' if lost else ''} |")
+        cells = [record.workload, record.peer, name, number(record.median(name)), f"{low} to {high}"]
+        told = f"{lost} not within {record.within_s:g} s" if lost else ""
+        rows.append(f"| {' | '.join(cells)} | {len(values)} | {told} |")
+    if record.error:
+        error = record.error.splitlines()[0][:160]
+        rows.append(f"| {record.workload} | {record.peer} | broke off | | | | {error} |")
     return rows
+
+
+def _stage_rows(record: Record) -> list[str]:
+    """In the order in which they were met, in milliseconds."""
+    at_ms = {name: 1000 * at for name in record.samples if (at := record.median(name)) is not None}
+    rows: list[str] = []
+    for name in sorted(at_ms, key=lambda each: at_ms[each]):
+        slowest = 1000 * max(record.arrived(name))
+        rows.append(f"| {name} | {at_ms[name]:.1f} | {slowest:.1f} |")
+    return rows
+
+
+def _stages(record: Record | None) -> list[str]:
+    if record is None:
+        return []
+    return [
+        "## One change's way",
+        "",
+        "Milliseconds from the close of a 10 KiB file in A to these moments, written down by the processes",
+        "(`bench/stages.py`). What is listed for A after its frames are on their way goes on beside B.",
+        "",
+        "| moment | median | latest |",
+        "| --- | --- | --- |",
+        *_stage_rows(record),
+        "",
+    ]
 
 
 def _what_was_done(size: Size) -> str:
     return f"""\
-- **latency**: {size.singles} files of 10 KiB, one at a time, {size.gap_s:g} s apart; from just before `close`
-  in A until the whole content is read in B (a look each millisecond). *In a big folder*: among
-  {size.big_folder_files:,} files.
-- **burst**: {size.burst_files:,} files of 4 KiB in 20 directories, creating them included, within 120 s;
-  {size.rounds} rounds, or one of a peer that takes longer than 30 s.
-- **rename**: a directory of {size.renamed_files} files of 4 KiB, until all new names are there and no old one
-  is; {size.rounds} rounds.
+- **latency**: files of 10 KiB, one at a time, {size.gap_s:g} s apart, among {size.small_folder_files:,}
+  others; from just before `close` in A until the whole content is read in B (a look each millisecond).
+  {size.singles} of them, or as many as a slow peer takes in {SINGLES_FOR_S:g} s.
+- **burst**: {size.burst_files:,} files of 4 KiB in 20 directories, creating them included. A peer that does
+  not get it done within {BURST_WITHIN_S:g} s is not asked again.
+- **large**: one file of {size.large_mib} MiB, from its close.
+- **rename**: a directory of {size.renamed_files} files of 4 KiB, until all new names are there and no old
+  one is.
+- **commands**: what a person waits for, in a folder of {size.few_files:,} files.
+- **100,000 files**, **1,000,000 files**: the same single files and burst among so many (in this run
+  {size.big_folder_files:,} and {size.huge_folder_files:,}). *set up*: until both stand, the first taken
+  in from plain files, the other from two repositories with one history. *start to in step*: `instep up` and
+  `instep wait` of a settled folder. Memory (PSS, MiB) of each of the two processes.
 - **idle**: {size.idle_s:g} s of nothing in two folders of {size.few_files:,} files; CPU seconds, proportional
   (PSS) and unique (USS) MiB of each folder's process and its children.
-- **commands**: what a person waits for, in a folder of {size.few_files:,} files.
-- **large**: one file of {size.large_mib} MiB, from its close.
+
+Burst, large and rename are measured {size.turns} times, the peers taking turns.
 """
 
 
-def write_report(path: Path, records: Sequence[Record], size: Size, machine: str, notes: Path) -> None:
-    """Writes RESULTS.md; the notes, kept by hand in a file of their own, come last."""
+def write_report(path: Path, records: Sequence[Record], size: Size, machine: str) -> None:
+    """Writes RESULTS.md. What a person has to say of the run stands in NOTES.md."""
+    records = joined(records)
     results = Results(records)
     lines = [
         "# Results",
         "",
-        "Written by `make bench`, all of it measured in one run; raw samples are in `results.jsonl`.",
+        "Written by `make bench`, all of it measured in one run; raw samples are in `results.jsonl`, and",
+        "what is to say of the run in `NOTES.md`.",
         "",
         f"Machine: {machine}.",
         "",
@@ -168,10 +174,9 @@ def write_report(path: Path, records: Sequence[Record], size: Size, machine: str
         "",
         "| workload | who | what | median | range | n | |",
         "| --- | --- | --- | --- | --- | --- | --- |",
-        *(row for record in records for row in _figure_rows(record)),
+        *(row for record in records if record.workload != STAGES for row in _figure_rows(record)),
         "",
+        *_stages(results.record(STAGES, INSTEP)),
         _what_was_done(size),
     ]
-    if notes.exists():
-        lines.append(notes.read_text())
     path.write_text("\n".join(lines).rstrip() + "\n")

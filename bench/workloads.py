@@ -20,10 +20,13 @@ Samples = dict[str, list[float | None]]
 """What was measured, by name."""
 
 KIB, MIB = 1 << 10, 1 << 20
-PREPARED_WITHIN_S = 300
-BURST_WITHIN_S = 120
-TEDIOUS_S = 30
-"""A peer that takes longer for one round is not asked for another."""
+PREPARED_WITHIN_S = 120
+SINGLE_WITHIN_S = 30
+BURST_WITHIN_S = 60
+LARGE_WITHIN_S = 60
+RENAME_WITHIN_S = 60
+SINGLES_FOR_S = 45
+"""A slow peer is not asked for more single files after this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,13 @@ class Size:
 
     singles: int = 20
     gap_s: float = 1.0
+    small_folder_files: int = 1000
     big_folder_files: int = 100_000
+    huge_folder_files: int = 1_000_000
     few_files: int = 2000
     burst_files: int = 2000
-    rounds: int = 3
+    turns: int = 3
+    starts: int = 3
     renamed_files: int = 200
     idle_s: float = 30
     large_mib: int = 512
@@ -45,10 +51,13 @@ class Size:
 QUICK = Size(
     singles=5,
     gap_s=0.3,
+    small_folder_files=200,
     big_folder_files=5000,
+    huge_folder_files=20_000,
     few_files=200,
     burst_files=400,
-    rounds=1,
+    turns=1,
+    starts=1,
     idle_s=5,
     large_mib=64,
     commands=5,
@@ -57,11 +66,19 @@ QUICK = Size(
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A name, what is measured, and what is put into `a` before the peer starts."""
+    """A name, what is measured, and what is put into `a` (or made of both) before the peer starts.
+
+    `in_turns`: it is measured several times, each time with every peer once, so that what else goes on at the
+    machine hits them all alike. `within_s`: what takes longer is given up.
+    """
 
     name: str
     measure: Callable[[Peer, Size], Samples]
-    prepare: Callable[[Path, Size], None] = field(default=lambda folder, size: None)
+    prepare: Callable[[Peer, Size], None] = field(default=lambda peer, size: None)
+    in_turns: bool = False
+    within_s: float = 0
+    tells_start: bool = False
+    """Whether it is told how long it took until the peer stood."""
 
 
 def sync_in(peer: Peer, files: dict[str, bytes]) -> None:
@@ -78,62 +95,72 @@ def settle(seconds: float = 2) -> None:
     time.sleep(seconds)
 
 
+def pause(size: Size) -> None:
+    """Between two single files: a fixed gap would fall in step with a peer's own timer."""
+    time.sleep(size.gap_s * random.uniform(0.8, 1.2))
+
+
 def one_at_a_time(peer: Peer, size: Size) -> Samples:
     """10 KiB files, the next one a second after the last arrived."""
     sync_in(peer, {"canary": b"canary\n"})
     settle()
     samples: list[float | None] = []
-    for n in range(size.singles):
-        name, content = f"single-{n}.bin", os.urandom(10 * KIB)
+    began = now()
+    while len(samples) < size.singles and samples[-2:] != [None] * 2 and now() - began < SINGLES_FOR_S:
+        name, content = f"single-{len(samples)}.bin", os.urandom(10 * KIB)
         closed = put(peer.a / name, content)
-        samples.append(arrive(peer, {name: content}, closed, 30))
-        if samples[-3:] == [None] * 3:
-            break
-        time.sleep(size.gap_s * random.uniform(0.8, 1.2))  # a fixed gap falls in step with a peer's own timer
+        samples.append(arrive(peer, {name: content}, closed, SINGLE_WITHIN_S))
+        pause(size)
     return {"file": samples}
 
 
-def fill(folder: Path, size: Size) -> None:
-    """Very many small files, a hundred in a directory."""
-    for n in range(size.big_folder_files):
+def fill(folder: Path, files: int) -> None:
+    """Small files, a hundred in a directory."""
+    for n in range(files):
         put(folder / f"many/{n // 10_000}/{n // 100}/{n}.txt", b"file %d\n" % n)
 
 
-def fill_a_little(folder: Path, size: Size) -> None:
+def small(peer: Peer, size: Size) -> None:
+    """The folder that big ones are compared with."""
+    fill(peer.a, size.small_folder_files)
+
+
+def big(peer: Peer, size: Size) -> None:
+    """Very many files."""
+    fill(peer.a, size.big_folder_files)
+
+
+def a_few(peer: Peer, size: Size) -> None:
     """Some small files in 20 directories."""
     for n in range(size.few_files):
-        put(folder / f"some/{n % 20}/{n}.txt", b"file %d\n" % n)
+        put(peer.a / f"some/{n % 20}/{n}.txt", b"file %d\n" % n)
 
 
 def burst(peer: Peer, size: Size) -> Samples:
     """4 KiB files in 20 directories, created at once; creating them counts."""
     sync_in(peer, {"canary": b"canary\n"})
-    samples: list[float | None] = []
-    for n in range(size.rounds):
-        files = {f"burst{n}/{i % 20}/{i}.bin": os.urandom(4 * KIB) for i in range(size.burst_files)}
-        settle()
-        start = now()
-        for name, content in files.items():
-            put(peer.a / name, content)
-        samples.append(arrive(peer, files, start, BURST_WITHIN_S))
-        if (samples[-1] or TEDIOUS_S) >= TEDIOUS_S:
-            break
-    return {"burst": samples}
+    return {"burst": [one_burst(peer, "burst", size)]}
+
+
+def one_burst(peer: Peer, directory: str, size: Size) -> float | None:
+    """Seconds from the first of many files to the last byte of all; None: not in time."""
+    files = {f"{directory}/{i % 20}/{i}.bin": os.urandom(4 * KIB) for i in range(size.burst_files)}
+    settle()
+    start = now()
+    for name, content in files.items():
+        put(peer.a / name, content)
+    return arrive(peer, files, start, BURST_WITHIN_S)
 
 
 def rename(peer: Peer, size: Size) -> Samples:
     """A directory of 200 small files is renamed; until the new names are there and the old are gone."""
     content = {f"{n}.bin": os.urandom(4 * KIB) for n in range(size.renamed_files)}
-    sync_in(peer, {f"name0/{name}": data for name, data in content.items()})
-    samples: list[float | None] = []
-    for n in range(size.rounds):
-        old, new = f"name{n}", f"name{n + 1}"
-        files = {f"{new}/{name}": data for name, data in content.items()}
-        settle(3)
-        start = now()
-        os.rename(peer.a / old, peer.a / new)
-        samples.append(arrive(peer, files, start, 120, gone=peer.b / old))
-    return {"rename": samples}
+    sync_in(peer, {f"old/{name}": data for name, data in content.items()})
+    settle(3)
+    start = now()
+    os.rename(peer.a / "old", peer.a / "new")
+    files = {f"new/{name}": data for name, data in content.items()}
+    return {"rename": [arrive(peer, files, start, RENAME_WITHIN_S, gone=peer.b / "old")]}
 
 
 def large(peer: Peer, size: Size) -> Samples:
@@ -142,7 +169,7 @@ def large(peer: Peer, size: Size) -> Samples:
     content = os.urandom(size.large_mib * MIB)
     settle()
     closed = put(peer.a / "large.bin", content)
-    return {"large": [arrive(peer, {"large.bin": content}, closed, 240)]}
+    return {"large": [arrive(peer, {"large.bin": content}, closed, LARGE_WITHIN_S)]}
 
 
 def idle(peer: Peer, size: Size) -> Samples:

@@ -1,0 +1,76 @@
+"""Folders with very many files: what one change costs there, what memory, and what a start."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from .arrival import now
+from .peers import Instep, Peer
+from .processes import usage
+from .workloads import Samples, Size, one_at_a_time, one_burst, settle
+
+
+def huge(peer: Peer, size: Size) -> None:
+    """A million files in both folders, a hundred in a directory: made by git itself, and cloned, because that
+    is quick; two repositories with one history."""
+    peer.run("git", "init", "-q", "-b", "main", peer.a)
+    with subprocess.Popen(
+        ["git", "-C", str(peer.a), "fast-import", "--quiet"], stdin=subprocess.PIPE, env=peer.environment
+    ) as importing:
+        assert importing.stdin is not None
+        for piece in _history(size.huge_folder_files):
+            importing.stdin.write(piece)
+    peer.run("git", "-c", "checkout.workers=0", "checkout", "-q", "main", cwd=peer.a)
+    peer.run("git", "-c", "checkout.workers=0", "clone", "-q", peer.a, peer.b)
+    peer.run("git", "remote", "remove", "origin", cwd=peer.b)
+    time.sleep(2)  # the files are to be older than whatever looks at them next
+    for folder in (peer.a, peer.b):
+        peer.run("git", "update-index", "-q", "--refresh", cwd=folder)
+
+
+def _history(files: int) -> Iterator[bytes]:
+    """One commit, as git fast-import reads it."""
+    yield b"commit refs/heads/main\ncommitter Bench <bench@example.org> 1700000000 +0000\ndata 6\nbegin\n"
+    for n in range(files):
+        content = b"file %d\n" % n
+        path = b"many/%d/%d/%d.txt" % (n // 10_000, n // 100, n)
+        yield b"M 644 inline %b\ndata %d\n%b" % (path, len(content), content)
+
+
+def among_many(peer: Peer, size: Size) -> Samples:
+    """One file at a time; then, of instep, a burst, the memory of its processes, and starts."""
+    samples = one_at_a_time(peer, size)
+    if isinstance(peer, Instep):
+        samples["burst"] = [one_burst(peer, "burst", size)]
+        samples |= _memory() | _starts(peer, size)
+    return samples
+
+
+def _memory() -> Samples:
+    """Of each folder's process, once it has settled."""
+    settle(5)
+    return {"pss_mib": [used.pss_mib for used in usage().values()]}
+
+
+def _starts(peer: Instep, size: Size) -> Samples:
+    """`instep up` and `instep wait` of a settled folder whose other side runs, beside `git status`, in turns.
+
+    The folder was quiet for long enough that git's index is written, and git has looked once.
+    """
+    peer.run(peer.command, "wait", peer.a)
+    settle(20)
+    samples: Samples = {"start to in step": [], "git status": []}
+    _seconds(peer, "git", "-C", peer.a, "status", "--porcelain")
+    for _ in range(size.starts):
+        peer.run(peer.command, "down", peer.a)
+        samples["git status"].append(_seconds(peer, "git", "-C", peer.a, "status", "--porcelain"))
+        up = _seconds(peer, peer.command, "up", peer.a)
+        samples["start to in step"].append(up + _seconds(peer, peer.command, "wait", peer.a))
+    return samples
+
+
+def _seconds(peer: Peer, *command: str | Path) -> float:
+    start = now()
+    peer.run(*command)
+    return now() - start
