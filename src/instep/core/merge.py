@@ -1,8 +1,9 @@
 """Three trees into one: what both sides did since their base, with nothing lost and the same on every node.
 
-Rules. What one side alone did, is done. Two versions of one path are settled by core/versions.py. Edit beats
-delete (I5); an edit of what the other side renamed goes to the new name, if one name only can be meant. A
-file gives way to a directory. What can't keep its path becomes a variant (core/variant.py), at a free name.
+Rules. What one side alone did, is done, however long the other was away (I17). Two versions of one path are
+settled by core/versions.py. Edit beats delete (I5); an edit of what the other side renamed goes to the new
+name, if one name only can be meant. A file gives way to a directory. What can't keep its path becomes a
+variant (core/variant.py), at a free name.
 
 Symmetric and deterministic (I14): the sides are put in order of their ids before anything else happens, and
 paths in theirs before names are given out. Settled conflicts stay so: merging the result with one of its

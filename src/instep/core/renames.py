@@ -3,6 +3,9 @@
 Only what can be meant in one way counts: the content left one path and came to one path, it isn't empty, the
 other side has it nowhere new, and what that side put in the old place is an edit, not another file moved over
 it. Whatever is not clear so is no rename, and both files stay.
+
+Only files have names here. A directory that was moved is so many files with new names, so no two moves can
+put one directory into another and that into the first, or leave a child behind (I18).
 """
 
 from instep.core.sides import Sides

@@ -64,7 +64,7 @@ class WorkTree:
         """Gives the staged file a new name, making directories as needed. Refused leaves it staged."""
         with Refusing(path), self._parent(path, make=True) as (dir_fd, name):
             try:
-                staged.place(name, dir_fd=dir_fd, replace=False)
+                staged.place(name, dir_fd=dir_fd, replace=False)  # I24: not over what only the disk calls so
             except FileExistsError:
                 there = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode
                 raise Refused(path, Reason.IS_DIRECTORY if stat.S_ISDIR(there) else Reason.EXISTS) from None

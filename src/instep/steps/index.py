@@ -1,4 +1,4 @@
-"""git's index, written late: so that `git status` is clean and reads no file.
+"""git's index, written late: so that `git status` is clean and reads no file (I30).
 
 No step needs the index; people and their tools do. It is brought to the branch's tree when the folder has
 been quiet for a moment, under git's own lock, and only where a person has not staged something else (I27).

@@ -129,7 +129,7 @@ def _is_missed(tracked: Entry | None, identity: Identity | None) -> bool:
 
 
 def root_is_whole(root: bytes, root_fd: int) -> bool:
-    """Whether the folder's path still leads to the directory that was opened at the start. # I2"""
+    """Whether the folder's path still leads to the directory that was opened at the start. # I2 I8"""
     try:
         now, then = os.stat(root), os.fstat(root_fd)
     except OSError:

@@ -1,7 +1,8 @@
 """The mailbox that joins two steps.
 
 A step takes everything that waits for it, does it once, and tells the next: bursts batch themselves, a
-single change never waits for a timer, and nothing is queued without bound, because what waits is a set.
+single change never waits for a timer, and nothing is queued without bound, because what waits is a set. Where
+nothing waits, nothing runs (I28).
 """
 
 from collections.abc import Callable

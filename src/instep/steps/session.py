@@ -1,7 +1,8 @@
 """One link in use: everything that two folders say to each other passes here.
 
-The session knows where the other side stands. It pushes our heads, takes theirs in, and says of the peer
-whether it is in step. What arrives is handed to the steps; nothing is decided here.
+The session knows where the other side stands. It pushes our heads, whoever made what is in them (so those
+between pass on what they take in: I16), takes theirs in, and says of the peer whether it is in step. What
+arrives is handed to the steps; nothing is decided here.
 """
 
 from collections import OrderedDict

@@ -1,0 +1,125 @@
+"""The tests are tested: with a safeguard taken out of a copy of instep, the test that guards it must fail.
+
+Each bug is a piece of source and what stands there without the safeguard. The piece must be found exactly
+once: whoever rewrites that place is told here, and plants the bug anew.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import instep
+
+ROOT = Path(__file__).parent.parent
+
+
+class Bug(NamedTuple):
+    """In `file` (below src/instep), `found` becomes `planted`; each of the `caught_by` tests must fail."""
+
+    file: str
+    found: str
+    planted: str
+    caught_by: tuple[str, ...]
+
+
+BUGS = {
+    "no rescan after an overflow": Bug(  # I21
+        "fs/watcher.py",
+        "        if overflow:\n            self._overflow(observed)\n",
+        "",
+        (
+            "fs/test_watcher.py::test_a_real_overflow_means_look_everywhere",
+            "system/test_overflow.py::test_a_change_that_the_kernel_forgot_to_tell_arrives",
+        ),
+    ),
+    "what was displaced is not looked at": Bug(  # I1 I5
+        "fs/install.py",
+        "        displaced = self._displaced\n        return _examine(",
+        "        displaced = self._displaced\n"
+        "        return Identity.of(os.stat(aside, dir_fd=displaced.fd, follow_symlinks=False))\n"
+        "        return _examine(",
+        (
+            "fs/test_install.py::test_an_edit_that_falls_in_between_comes_back[edit_in_place]",
+            "fs/test_install.py::test_an_edit_that_falls_in_between_comes_back[save_atomically]",
+        ),
+    ),
+    "what was displaced is not looked at once more": Bug(  # I1
+        "fs/displaced.py",
+        "        return now_there.same_content_as(kept.identity)\n",
+        "        return True\n",
+        ("fs/test_install.py::test_a_late_writer_of_the_displaced_file_is_rescued",),
+    ),
+    "any error counts as absence": Bug(  # I2
+        "steps/look.py",
+        "        except Gone:  # proven",
+        "        except (Gone, OSError):  # proven",
+        ("steps/test_look.py::test_an_error_is_no_absence",),
+    ),
+    "the root may be another directory": Bug(  # I2
+        "steps/committer.py",
+        "            if deletes and not root_is_whole(",
+        "            if False and not root_is_whole(",
+        (
+            "steps/test_committer.py::test_no_deletion_once_the_folder_is_another_directory",
+            "steps/test_committer.py::test_no_deletion_of_a_lagging_path_either_once_the_folder_is_another_one",
+        ),
+    ),
+    "a merge's parents stand as they came": Bug(  # I14
+        "core/commit.py",
+        "tuple(sorted(by_oid))",
+        "tuple(by_oid)",
+        (
+            "core/test_commit.py::test_a_merge_is_the_same_on_every_node",
+            "steps/test_merger.py::test_both_sides_make_the_same_commit",
+        ),
+    ),
+    "a merge dates itself by this machine's side": Bug(  # I14 I20
+        "core/commit.py",
+        "    when = max((commit.committer.when for commit in by_oid.values()), default=0)\n",
+        "    when = heads[0][1].committer.when\n",
+        ("core/test_commit.py::test_a_merge_is_the_same_on_every_node",),
+    ),
+    "the sides of two versions stand as they came": Bug(  # I14
+        "core/versions.py",
+        "    one, two = sorted((one, two))\n",
+        "",
+        ("core/test_versions.py",),
+    ),
+    "the journal is not locked": Bug(  # I11
+        "annex/journal.py",
+        "                fcntl.lockf(fd, fcntl.LOCK_EX)\n",
+        "",
+        (
+            "annex/test_journal.py::test_other_processes_see_the_lock",
+            "annex/test_journal.py::test_the_lock_waits_for_another_process",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
+    bug = BUGS[name]
+    build = tmp_path / "src"
+    shutil.copytree(Path(instep.__file__).parent, build / "instep", ignore=shutil.ignore_patterns("*.pyc"))
+    place = build / "instep" / bug.file
+    source = place.read_text()
+    assert source.count(bug.found) == 1, f"{bug.file} has changed: plant '{name}' anew"
+    place.write_text(source.replace(bug.found, bug.planted))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", tmp_path / "t"]
+        + [f"tests/{test}" for test in bug.caught_by],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(build), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    missed = [test for test in bug.caught_by if f"FAILED tests/{test}" not in done.stdout]
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert missed == [], done.stdout
