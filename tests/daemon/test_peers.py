@@ -9,13 +9,17 @@ import anyio
 import pytest
 from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
 
+from instep.core.rules import Rules
 from instep.daemon.board import StatusBoard
 from instep.daemon.peers import NOT_NOW, Peers
+from instep.remotes.aside import Aside
 from instep.remotes.dial import PREAMBLE
 from instep.remotes.frames import Hello
 from instep.remotes.link import Link, open_link
 from instep.remotes.socket_path import socket_path
+from instep.remotes.stock import StockRemote
 from instep.steps.session import Session
+from instep.steps.stock import StockSession
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +62,15 @@ class Owner:
     async def use(self, session: Session) -> None:
         async for _ in session.link:
             pass
+
+    def open_stock(self, name: str, path: Path, aside: Aside) -> StockRemote:
+        raise NotImplementedError  # tests/system/test_stock_peers.py
+
+    def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession:
+        raise NotImplementedError
+
+    async def use_stock(self, session: StockSession) -> None:
+        raise NotImplementedError
 
     async def until(self, **remotes: bool) -> None:
         """Wait until the board knows just these remotes, reachable or not."""
@@ -143,7 +156,7 @@ async def test_nobody_there_is_said(low: Owner, tmp_path: Path) -> None:  # I29
                 "not reachable",
             ):
                 await low.board.changed(low.board.version)
-        assert low.board.status().remotes[0].reason == "no instep runs there"
+        assert low.board.status().remotes[0].reason == f"{tmp_path} is no repository"
         tasks.cancel_scope.cancel()
 
 
@@ -176,7 +189,8 @@ async def test_of_two_links_both_keep_the_one_that_the_lower_dialled(
         tasks.start_soon(high.peers.run)
         with anyio.fail_after(PATIENCE_S):
             while not (low.peers.sessions and high.peers.sessions) or not all(
-                session.link.dialled for session in low.peers.sessions.values()
+                isinstance(session, Session) and session.link.dialled
+                for session in low.peers.sessions.values()
             ):
                 await anyio.wait_all_tasks_blocked()
                 await anyio.to_thread.run_sync(lambda: None)
@@ -201,7 +215,7 @@ async def test_a_paused_remote_is_left_alone_whoever_calls(  # I22
         tasks.start_soon(low.peers.run)
         low.peers.set({"friend": str(tmp_path)})
         await low.until(friend=True)
-        low.peers.set({"friend": str(tmp_path)}, {"friend"})
+        low.peers.set({"friend": str(tmp_path)}, {"friend": Rules(paused=True)})
         await low.until(friend=False)
         [remote] = low.board.status().remotes
         assert (remote.paused, remote.reason, low.board.status().state) == (True, "paused", "syncing")

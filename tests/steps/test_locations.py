@@ -38,7 +38,7 @@ class Recording:
         arrivals: list[Arrival] = []
         if arrival is not None:
             arrivals = [replace(arrival, answer=self._answer)]
-        await self.step._turn(News(list(keys), arrivals))  # pyright: ignore[reportPrivateUsage]
+        await self.step._turn(News([(key, self.side.state.uuid) for key in keys], arrivals))  # pyright: ignore[reportPrivateUsage]
 
 
 def sent(side: Side) -> Arrival:

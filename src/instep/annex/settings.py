@@ -16,8 +16,10 @@ from instep.annex.errors import SettingError
 from instep.core import amounts, keys, matching
 from instep.core.keys import DEFAULT_BACKEND, Hasher
 from instep.core.matching import MalformedExpression, Matcher
+from instep.core.rules import Rules
 from instep.core.types import Key, RelPath
 from instep.git.config import Config
+from instep.git.errors import GitError
 from instep.git.repository import Repository
 
 ADD_UNLOCKED = "annex.addunlocked"
@@ -102,7 +104,24 @@ def decide(config: Config, shared: Mapping[str, str | None], attributes: Mapping
         thin=_boolean(config.get("annex.thin")) or False,
         max_extension_length=_number(config.get("annex.maxextensionlength"), 4),
         max_extensions=_number(config.get("annex.maxextensions"), 2),
-        disk_reserve_bytes=_disk_reserve(config.get(DISK_RESERVE)),
+        disk_reserve_bytes=disk_reserve_bytes(config),
+    )
+
+
+def remote_rules(config: Config, name: str) -> Rules:
+    """What is said of one remote (`remote.NAME.annex-…`); what is no boolean says nothing."""
+
+    def says(setting: str, default: bool) -> bool:
+        try:
+            return config.get_bool(f"remote.{name}.annex-{setting}", default)
+        except GitError:
+            return default
+
+    return Rules(
+        paused=not says("sync", True),
+        push=says("push", True) and not says("readonly", False),
+        pull=says("pull", True),
+        content=not says("ignore", False),
     )
 
 
@@ -154,7 +173,9 @@ def _backend(config: Config, attributes: Mapping[str, str]) -> tuple[str, str]:
     return name, hash_name
 
 
-def _disk_reserve(value: str | None) -> int:
+def disk_reserve_bytes(config: Config) -> int:
+    """What is to stay free on the repository's disk. Raises SettingError."""
+    value = config.get(DISK_RESERVE)
     if value is None:
         return DEFAULT_DISK_RESERVE_BYTES
     found = amounts.parse(value)

@@ -191,6 +191,12 @@ _DECLARED = (
         "The remote {subject} can't be used: {detail}",
         "Change or remove it: instep remote remove {subject}",
     ),
+    Condition(
+        "remote-without-annex",
+        "The remote {subject} is a git repository without git-annex: it takes no large files.",
+        "Make it one that does, if you like: instep up DIR REMOTE, or git annex init there.",
+        "notice",
+    ),
     # single files
     Condition(
         "file-unreadable",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instep.core.errors import InstepError
-from instep.daemon.examine import Found, Kind, Refused
+from instep.daemon.examine import Found, Refused
 from instep.git.identity import identity
 from instep.git.process import Git, git_environment
 
@@ -64,17 +64,20 @@ def template_of(found: Sequence[Found]) -> Template:
     """Taken from the first repository among them, or that of a new folder. Raises Refused if two repositories
     can't be in step with each other."""
     repositories = [one for one in found if one.kind.is_repository]
-    if not repositories:
-        return Template(found[0].branch, found[0].object_format, new_config_log(int(time.time())))
-    first = repositories[0]
     for other in repositories[1:]:
-        if other.object_format != first.object_format:
+        if other.object_format != repositories[0].object_format:
             raise Refused(
-                f"{first.root} and {other.root} hash their objects differently "
-                f"({first.object_format}, {other.object_format}).",
+                f"{repositories[0].root} and {other.root} hash their objects differently "
+                f"({repositories[0].object_format}, {other.object_format}).",
                 "Make one of them anew as a copy of the other.",
             )
-        if other.branch != first.branch:
+    with_branch = sorted((one for one in repositories if one.branch), key=lambda one: one.kind.is_bare)
+    if not with_branch:
+        form = repositories[0].object_format if repositories else found[0].object_format
+        return Template(found[0].branch, form, new_config_log(int(time.time())))
+    first = with_branch[0]
+    for other in with_branch[1:]:
+        if other.branch != first.branch and not other.kind.is_bare:
             raise Refused(
                 f"{first.root} has the branch {first.branch} checked out, {other.root} has {other.branch}.",
                 f"Check out the same branch on both: git -C {other.root} switch {first.branch}",
@@ -89,14 +92,15 @@ def new_config_log(now_s: int) -> bytes:
 
 
 def _config_log_of(found: Found) -> bytes:
-    git = Git(os.fsencode(found.root / ".git"), os.fsencode(found.root), bare=False)
+    git_dir = found.root if found.kind.is_bare else found.root / ".git"
+    git = Git(os.fsencode(git_dir), os.fsencode(found.root), bare=found.kind.is_bare)
     return git.run("cat-file", "blob", "refs/heads/git-annex:config.log", check=False)
 
 
 def _first_config_log(found: Found) -> bytes:
     """For a git repository that git-annex never saw: what new folders get, or git-annex would annex every
     file of it that changes. One that has said anything of its own keeps that."""
-    if found.kind is Kind.ANNEX or found.config.get("annex.largefiles") is not None:
+    if found.kind.is_annex or found.config.get("annex.largefiles") is not None:
         return b""
     return new_config_log(int(time.time()))
 
@@ -109,8 +113,11 @@ def adopt(found: Found, template: Template, description: str | None, *, thin: bo
         _create(found.root, template, environment)
         if thin:
             _run(found.root, environment, "git", "config", "annex.thin", "true")
-    if found.kind is not Kind.ANNEX:
-        _lay_settings(found.root, template)
+    if not found.kind.is_annex:
+        if not found.kind.is_bare:
+            _lay_settings(found.root, template)
+        elif not found.branch:  # so that a clone gets the files
+            _run(found.root, environment, "git", "symbolic-ref", "HEAD", f"refs/heads/{template.branch}")
         words = description or default_description(found.root)
         _run(found.root, environment, "git-annex", "init", "--quiet", words)
 

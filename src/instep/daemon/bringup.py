@@ -31,6 +31,8 @@ class Brought:
     root: Path
     was: str
     branch: str
+    is_bare: bool = False
+    """Without a work tree: no process of its own, and no remotes."""
     pid: int = 0
     started: bool = False
     remotes: dict[str, str] = field(default_factory=dict[str, str])
@@ -64,16 +66,17 @@ def bring_up(
     with _SideBySide() as at_once:
         checked = at_once.submit(check_programs)
         try:
-            found = at_once.each(examine, roots)
+            found = at_once.each(lambda root: examine(root, may_be_bare=root != roots[0]), roots)
         finally:
             checked.result()  # without a git, that is what is to be said
         template = template_of(found)
         at_once.each(
             lambda one: adopt(one, template, name if one.root == roots[0] else None, thin=thin), found
         )
-        brought = [Brought(one.root, one.kind.value, template.branch) for one in found]
+        brought = [Brought(one.root, one.kind.value, template.branch, one.kind.is_bare) for one in found]
         _connect(brought, name, at_once)
-        at_once.each(lambda one: _start(one, launch), brought if start_folder else brought[1:])
+        to_start = brought if start_folder else brought[1:]
+        at_once.each(lambda one: _start(one, launch), [one for one in to_start if not one.is_bare])
     return brought
 
 
@@ -106,7 +109,7 @@ def _connect(brought: list[Brought], name: str | None, at_once: "_SideBySide") -
         for other in others if one is here else [here]:
             _register(one, other, name if other is here else None, uuid_of[other.root])
 
-    at_once.each(register, brought)
+    at_once.each(register, [one for one in brought if not one.is_bare])
 
 
 def _register(one: Brought, other: Brought, wanted: str | None, uuid: str | None) -> None:

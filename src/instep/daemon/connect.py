@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from instep.core.errors import InstepError
-from instep.daemon.places import git_dir_of, resolve
+from instep.daemon.places import git_dir_of, is_bare, resolve
 from instep.git.config import Config
 from instep.git.process import Git
 
@@ -28,7 +28,9 @@ class Remotes:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._git = Git(os.fsencode(git_dir_of(root) or root / ".git"), os.fsencode(root), bare=False)
+        bare = is_bare(root)
+        git_dir = root if bare else git_dir_of(root) or root / ".git"
+        self._git = Git(os.fsencode(git_dir), os.fsencode(root), bare=bare)
 
     def config(self) -> Config:
         """The configuration now."""

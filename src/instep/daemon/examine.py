@@ -13,7 +13,7 @@ from pathlib import Path
 
 from instep.annex.launcher import find_launcher
 from instep.core.errors import InstepError
-from instep.daemon.places import git_dir_of, is_kept
+from instep.daemon.places import git_dir_of, is_bare, is_kept
 from instep.git.config import Config
 from instep.git.process import Git, git_environment
 
@@ -44,10 +44,21 @@ class Kind(Enum):
     FILES = "a plain folder"
     GIT = "a git repository"
     ANNEX = "a git-annex repository"
+    BARE = "a bare git repository"
+    BARE_ANNEX = "a bare git-annex repository"
 
     @property
     def is_repository(self) -> bool:
-        return self in (Kind.GIT, Kind.ANNEX)
+        return self not in (Kind.ABSENT, Kind.EMPTY, Kind.FILES)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it has no work tree, and so no process of its own."""
+        return self in (Kind.BARE, Kind.BARE_ANNEX)
+
+    @property
+    def is_annex(self) -> bool:
+        return self in (Kind.ANNEX, Kind.BARE_ANNEX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +94,11 @@ def check_git() -> None:
         )
 
 
-def examine(root: Path) -> Found:
-    """What is at a path (real and absolute: `places.resolve`). Raises Refused."""
+def examine(root: Path, *, may_be_bare: bool = False) -> Found:
+    """What is at a path (real and absolute: `places.resolve`). Raises Refused.
+
+    `may_be_bare`: it is to be a remote, for which a bare repository will do.
+    """
     try:
         names = os.listdir(root)
     except FileNotFoundError:
@@ -99,6 +113,8 @@ def examine(root: Path) -> Found:
     _refuse_inside_another(root)
     git_dir = git_dir_of(root)
     if git_dir is None:
+        if may_be_bare and is_bare(root):
+            return _examine_bare(root)
         _refuse_strange_git(root, names)
         return _fresh(root, Kind.FILES if names else Kind.EMPTY, root)
     return _examine_repository(root, git_dir)
@@ -140,6 +156,17 @@ def _examine_repository(root: Path, git_dir: Path) -> Found:
             raise Refused(f"{root} is in the middle of {what}.", f"Finish it first, or give it up: {way_out}")
     kind = Kind.ANNEX if config.get("annex.uuid") else Kind.GIT
     return Found(root, kind, _branch(root, git_dir), config.get("extensions.objectformat") or "sha1", config)
+
+
+def _examine_bare(root: Path) -> Found:
+    """Its branch is the one that a clone would get; "" where that has no commit yet."""
+    git = Git(os.fsencode(root), os.fsencode(root), bare=True)
+    config = Config(git)
+    kind = Kind.BARE_ANNEX if config.get("annex.uuid") else Kind.BARE
+    head = git.result("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "HEAD")
+    name = os.fsdecode(head.stdout.strip())
+    branch = name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else ""
+    return Found(root, kind, branch, config.get("extensions.objectformat") or "sha1", config)
 
 
 def _branch(root: Path, git_dir: Path) -> str:

@@ -6,7 +6,7 @@ work tree, and transfer for content. Everything below is decided in the steps; t
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 import anyio
@@ -15,15 +15,17 @@ from anyio.abc import ByteStream
 
 from instep import __version__
 from instep.annex.errors import SettingError
-from instep.annex.settings import read_settings
+from instep.annex.settings import read_settings, remote_rules
 from instep.core.errors import InstepError
+from instep.core.rules import Rules
 from instep.core.status import shown
-from instep.core.types import Key, RelPath
+from instep.core.types import Key, Oid, RelPath, RemoteUuid
 from instep.daemon.board import StatusBoard
 from instep.daemon.peers import Peers
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
 from instep.remotes import same_files
+from instep.remotes.aside import Aside
 from instep.remotes.errors import LinkError
 from instep.remotes.frames import (
     OLDEST_PROTOCOL,
@@ -37,6 +39,8 @@ from instep.remotes.frames import (
     Want,
 )
 from instep.remotes.link import Link
+from instep.remotes.local import LocalRepository
+from instep.remotes.stock import StockRemote
 from instep.steps.arrival import Arrival
 from instep.steps.commit import CommitStep
 from instep.steps.committer import Committed, Committer
@@ -50,6 +54,7 @@ from instep.steps.pointers import PointerBook
 from instep.steps.rescue import RescueStep
 from instep.steps.session import Session
 from instep.steps.start import Opened, open_folder
+from instep.steps.stock import StockSession
 from instep.steps.transfer import TransferStep
 from instep.steps.watch import WatchStep
 
@@ -164,7 +169,7 @@ class Folder:
 
     def _set_remotes(self) -> None:
         config = self._state.repo.config
-        self._peers.set(config.remotes(), config.paused_remotes())
+        self._peers.set(config.remotes(), {name: remote_rules(config, name) for name in config.remotes()})
 
     async def _note_pointers(self) -> None:
         """Write down which files are pointers, if nothing waits to be looked at: the next start asks."""
@@ -225,10 +230,14 @@ class Folder:
         self._transfer.have(done.stored)
         self._transfer.changed(change.path for change in done.changes)
         self._transfer.want(done.wanted)
+        for session in self._peers.stock_sessions:
+            session.content_changed(done.changes)
 
     def _landed(self, key: Key, paths: set[RelPath]) -> None:
         self._locations.stored([key])
         self._merge.retry(paths)
+        for session in self._peers.stock_sessions:
+            session.content_came(key, min(paths, default=RelPath(key)))
 
     def _git_changed(self, what: set[str]) -> None:
         if "config" in what:
@@ -254,7 +263,7 @@ class Folder:
         self._board.pending("files without their content", self._transfer.missing)
         self._board.pending("files to put in place", len(self._state.lag))
         for session in self._peers.sessions.values():
-            outstanding = self._outstanding_of(session)
+            outstanding = session.outstanding()
             self._board.remote(session.name, reachable=True, in_step=not outstanding, outstanding=outstanding)
         self._changed.set()
         self._changed = anyio.Event()
@@ -275,6 +284,20 @@ class Folder:
 
     def session(self, link: Link, name: str) -> Session:
         return Session(self._state, link, name, self)
+
+    def open_stock(self, name: str, path: Path, aside: Aside) -> StockRemote:
+        return LocalRepository(self._state.repo, name, path, aside)
+
+    def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession:
+        return StockSession(self._state, remote, name, self, rules, aside)
+
+    async def use_stock(self, session: StockSession) -> None:
+        uuid = session.remote.uuid
+        async with anyio.create_task_group() as tasks:
+            if uuid is not None and session.rules.content:
+                tasks.start_soon(self._transfer.serve_stock, session.name, session.take)
+            await session.run()
+            tasks.cancel_scope.cancel()
 
     async def use(self, session: Session) -> None:
         ended: LinkError | None = None
@@ -309,6 +332,16 @@ class Folder:
         self._transfer.offered(session.name)
         self._refresh()
 
+    def annex_head(self) -> Oid | None:
+        return self._locations.head
+
+    def stock_moved(self, session: StockSession) -> None:
+        self._transfer.offered(session.name)
+        self._refresh()
+
+    def given(self, uuid: RemoteUuid, keys: Iterable[Key]) -> None:
+        self._locations.stored(keys, uuid)
+
     def content(self, session: Session, frame: Content | NoContent | At) -> None:
         self._transfer.take(session, frame)
 
@@ -340,23 +373,7 @@ class Folder:
             found.append(f"{remote} can't be reached")
         for name, session in self._peers.sessions.items():
             if remote in (None, name):
-                found += [f"{name}: {text}" for text in self._outstanding_of(session)]
-        return found
-
-    def _outstanding_of(self, session: Session) -> list[str]:
-        """What keeps this peer from being where we are. # I29"""
-        peer = session.peer
-        if peer is None:
-            return ["not heard from yet"]
-        if peer.branch != self._state.branch:
-            return [f"it is on the branch {peer.branch}, this folder on {self._state.branch}"]
-        found: list[str] = []
-        if peer.head != self._state.head or session.unanswered:
-            found.append("the newest changes are on their way")
-        elif not peer.settled:
-            found.append("it is still taking changes in")
-        if peer.missing:
-            found.append(f"it lacks the content of {peer.missing} files")
+                found += [f"{name}: {text}" for text in session.outstanding()]
         return found
 
     async def remotes_changed(self) -> None:

@@ -1,4 +1,5 @@
-"""The remotes of one folder: who they are, whether they can be reached, and the one link that each has.
+"""The remotes of one folder: who they are, whether they can be reached, and the one session that each has:
+over a link where instep answers, with plain git where only a repository is.
 
 Each remote has its own task, so none waits for another (I25). Both sides may dial; of two links between the
 same two repositories both sides keep the same one. A remote that can't be reached is tried again with
@@ -9,27 +10,33 @@ import os
 import random
 import sys
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
+from instep.core.errors import InstepError
 from instep.core.retry import Backoff
+from instep.core.rules import Rules
 from instep.daemon.board import StatusBoard
-from instep.daemon.supervise import error_sentence
+from instep.daemon.reach import Reach, look_at
+from instep.daemon.supervise import RAN_WELL_AFTER_S, error_sentence
+from instep.remotes.aside import Aside
 from instep.remotes.dial import LocalPath, connect_local, parse_remote
-from instep.remotes.errors import LinkError, NotRunning, PeerGone
+from instep.remotes.errors import LinkError, NotRunning, PeerGone, RemoteGone
 from instep.remotes.frames import Hello
 from instep.remotes.hello import is_kept
 from instep.remotes.link import Link, open_link
+from instep.remotes.stock import StockRemote
 from instep.steps.session import Session
+from instep.steps.stock import StockSession
 
 PAUSED = "paused"
 NOT_NOW = "paused or removed on the other side"
-
-MakeSession = Callable[[Link, str], Session]
 
 
 class Owner(Protocol):
@@ -38,6 +45,9 @@ class Owner(Protocol):
     def hello(self) -> Hello: ...
     def session(self, link: Link, name: str) -> Session: ...
     async def use(self, session: Session) -> None: ...
+    def open_stock(self, name: str, path: Path, aside: Aside) -> StockRemote: ...
+    def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession: ...
+    async def use_stock(self, session: StockSession) -> None: ...
 
 
 @dataclass
@@ -46,10 +56,11 @@ class Remote:
 
     name: str
     url: str
-    paused: bool = False
+    rules: Rules
     wake: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     uuid: str | None = None
+    aside: Aside = field(default_factory=Aside)
 
 
 @dataclass
@@ -72,8 +83,13 @@ class Peers:
         self._tasks: TaskGroup | None = None
         self._remotes: dict[str, Remote] = {}
         self._links: dict[str, _Held] = {}
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, Session | StockSession] = {}
         """Live sessions, by the remote's name."""
+
+    @property
+    def stock_sessions(self) -> list[StockSession]:
+        """Those of them with remotes where no instep answers."""
+        return [session for session in self.sessions.values() if isinstance(session, StockSession)]
 
     @property
     def names(self) -> list[str]:
@@ -85,27 +101,28 @@ class Peers:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             for remote in self._remotes.values():
-                if not remote.paused:
+                if not remote.rules.paused:
                     tasks.start_soon(self._keep, remote)
             await anyio.sleep_forever()
 
-    def set(self, remotes: dict[str, str], paused: Collection[str] = ()) -> None:
-        """These are the configured remotes now, by name, and those of them that are to be left alone."""
+    def set(self, remotes: Mapping[str, str], rules: Mapping[str, Rules] | None = None) -> None:
+        """These are the configured remotes now, by name, and what is said of them."""
         for name in [name for name in self._remotes if name not in remotes]:
             self._forget(name)
             self._board.remote_gone(name)
         for name, url in remotes.items():
+            wanted = (rules or {}).get(name, Rules())
             known = self._remotes.get(name)
-            if known is None or (known.url, known.paused) != (url, name in paused):
-                self._begin(Remote(name, url, paused=name in paused))
+            if known is None or (known.url, known.rules) != (url, wanted):
+                self._begin(Remote(name, url, wanted))
 
     def _begin(self, remote: Remote) -> None:
         """Keep this remote, in place of what had its name."""
         if remote.name in self._remotes:
             self._forget(remote.name)
         self._remotes[remote.name] = remote
-        self._board.remote(remote.name, url=remote.url, paused=remote.paused)
-        if remote.paused:
+        self._board.remote(remote.name, url=remote.url, paused=remote.rules.paused)
+        if remote.rules.paused:
             self._unreachable(remote.name, PAUSED)
         elif self._tasks is not None:
             self._tasks.start_soon(self._keep, remote)
@@ -123,7 +140,7 @@ class Peers:
         try:
             async with open_link(stream, self._owner.hello(), dialled=False) as link:
                 name = self._name_of(link)
-                if name in self._remotes and self._remotes[name].paused:
+                if name in self._remotes and self._remotes[name].rules.paused:
                     await link.aclose(NOT_NOW)
                 else:
                     await self._use(link, name)
@@ -144,19 +161,10 @@ class Peers:
                     await remote.wake.wait()
 
     async def _dial(self, remote: Remote) -> bool:
-        """Hold a link until it ends. False if there was none."""
-        linked = False
+        """Work with it as long as it can be reached. False if that was not long."""
+        reached = False
         try:
-            address = parse_remote(remote.url)
-            if not isinstance(address, LocalPath):
-                self._unreachable(remote.name, "remotes over the network come in a later version")
-                return False
-            stream = await connect_local(address.path)
-            async with stream, open_link(stream, self._owner.hello(), dialled=True) as link:
-                linked = True
-                remote.uuid = link.peer.uuid
-                await self._use(link, remote.name)
-                linked = link.farewell != NOT_NOW  # else it would be called every second
+            reached = await self._work_with(remote)
         except NotRunning:
             self._unreachable(remote.name, "no instep runs there")
         except PeerGone as error:
@@ -166,11 +174,61 @@ class Peers:
             self._board.raise_condition("remote-refused", remote.name, str(error))
         except OSError as error:
             self._unreachable(remote.name, error.strerror or str(error))
+        except InstepError as error:
+            self._unreachable(remote.name, error.text)
         except Exception as error:  # I25
             self._unreachable(remote.name, self._broken(remote.name, error))
         else:
             self._board.clear_condition("remote-refused", remote.name)
-        return linked
+        return reached
+
+    async def _work_with(self, remote: Remote) -> bool:
+        address = parse_remote(remote.url)
+        if not isinstance(address, LocalPath):
+            raise RemoteGone("remotes over the network come in a later version")
+        base = Path(self._owner.hello().name)
+        place = await remote.aside.run(partial(look_at, base, address.path))  # I25
+        match place.reach:
+            case Reach.LINK:
+                return await self._call(remote, place.path)
+            case Reach.STOCK:
+                return await self._exchange(remote, place.path)
+            case Reach.NOTHING:
+                raise RemoteGone(f"nothing is at {place.path}")
+            case Reach.NO_REPOSITORY:
+                raise RemoteGone(f"{place.path} is no repository")
+
+    async def _call(self, remote: Remote, path: Path) -> bool:
+        """Hold a link until it ends; False: it would end again at once."""
+        stream = await connect_local(path)
+        async with stream, open_link(stream, self._owner.hello(), dialled=True) as link:
+            remote.uuid = link.peer.uuid
+            await self._use(link, remote.name)
+            return link.farewell != NOT_NOW
+
+    async def _exchange(self, remote: Remote, path: Path) -> bool:
+        """Work with plain git and git-annex until that can't be done any more; False: that was soon."""
+        began_s = anyio.current_time()
+        name, board, aside = remote.name, self._board, remote.aside
+        stock = await aside.run(partial(self._owner.open_stock, name, path, aside))
+        session = self.sessions[name] = self._owner.stock_session(stock, name, remote.rules, aside)
+        board.remote(name, uuid=stock.uuid or "", reachable=True, in_step=False, reason="")
+        if stock.uuid is None:
+            board.raise_condition("remote-without-annex", name)
+        else:
+            board.clear_condition("remote-without-annex", name)
+        try:
+            await self._owner.use_stock(session)
+            reason = "it can't be used any more"
+        except InstepError as error:
+            reason = error.text
+        except OSError as error:
+            reason = error.strerror or str(error)
+        finally:
+            del self.sessions[name]
+            stock.close()
+        self._unreachable(name, reason)
+        return anyio.current_time() - began_s > RAN_WELL_AFTER_S
 
     def _broken(self, what: str, error: Exception) -> str:
         """The sentence for an error that nobody foresaw; its traceback is in the process's output."""
@@ -183,7 +241,7 @@ class Peers:
         if name not in self._remotes:
             self._board.remote_gone(name)  # removed, or somebody who called us and is none of our remotes
         elif name not in self.sessions:
-            reason = PAUSED if self._remotes[name].paused else reason
+            reason = PAUSED if self._remotes[name].rules.paused else reason
             self._board.remote(name, reachable=False, in_step=False, outstanding=[], reason=reason)
 
     async def _use(self, link: Link, name: str) -> None:

@@ -47,6 +47,11 @@ def git_dir_of(root: Path) -> Path | None:
     return Path(os.path.realpath(target)) if (target / "HEAD").is_file() else None
 
 
+def is_bare(path: Path) -> bool:
+    """Whether a directory looks like a repository without a work tree."""
+    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+
+
 def lock_file(git_dir: Path) -> Path:
     """The lock that only one process per repository can hold; it lies inside the repository, so that one
     folder reached by two names has one."""

@@ -1,7 +1,8 @@
 """The few files of a repository's git directory whose changes matter: HEAD and branches, config, exclude.
 
-Shares an inotify descriptor with the watcher of the work tree. git replaces all of them by renaming a
-`.lock` file, whose own coming and going is not reported.
+`refs/synced` counts too: git-annex's assistant pushes there what it can't push to a branch. git replaces all
+of them by renaming a `.lock` file, whose own coming and going is not reported. Shares an inotify descriptor
+with the watcher of the work tree, where there is one.
 """
 
 import contextlib
@@ -34,6 +35,12 @@ class GitDirectory:
             self._add(top + b"/info", "info")
             self._add(top + b"/refs", "refs")
             self._add_branches(top + b"/refs/heads")
+            self._add_branches(top + b"/refs/synced")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anything of it is watched still."""
+        return "top" in self._places.values()
 
     def take(self, event: Event) -> str | None:
         """What changed: "refs", "config", "exclude", "" (nothing of note), or None: a stranger's event."""

@@ -20,12 +20,10 @@ from instep.git.repository import Repository
 _CHUNK_BYTES = 256 << 10
 _ENDINGS = (b".pack", b".rev", b".idx")
 
-_OLD_SINS = (
-    "zeroPaddedFilemode missingEmail missingNameBeforeEmail missingSpaceBeforeDate badTimezone badDate"
-)
+OLD_SINS = "zeroPaddedFilemode missingEmail missingNameBeforeEmail missingSpaceBeforeDate badTimezone badDate"
 """What old tools wrote into histories that are otherwise sound. Harmless, so a warning; paths stay errors."""
 
-_STRICT = "--strict=" + ",".join(f"{name}=warn" for name in _OLD_SINS.split())
+_STRICT = "--strict=" + ",".join(f"{name}=warn" for name in OLD_SINS.split())
 
 
 def pack_between(repo: Repository, want: Iterable[Oid], have: Iterable[Oid]) -> Generator[bytes, None, None]:

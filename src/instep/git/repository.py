@@ -27,15 +27,23 @@ class Repository:
     """
 
     def __init__(
-        self, root: bytes, git_dir: bytes, common_dir: bytes, fmt: ObjectFormat, *, bare: bool
+        self,
+        root: bytes,
+        git_dir: bytes,
+        common_dir: bytes,
+        fmt: ObjectFormat,
+        *,
+        bare: bool,
+        visiting: bool = False,
     ) -> None:
         self.root = root
         self.git_dir = git_dir
         self.common_dir = common_dir
         self.format = fmt
         self.bare = bare
-        self.private = git_dir + b"/instep"
-        _make_private(self.private)
+        self.private = git_dir + (b"/instep-%d" % os.geteuid() if visiting else b"/instep")
+        if not visiting:
+            _make_private(self.private)
         self.git = Git(git_dir, root, bare=bare)
         self.config = Config(self.git)
         self.sharing = Sharing.of(self.config)
@@ -45,8 +53,12 @@ class Repository:
         self.index_memory: Memory | None = None
 
     @classmethod
-    def open(cls, folder: str | bytes | Path) -> "Repository":
-        """Opens the repository whose top is this folder. Raises NotARepository, with git's reason."""
+    def open(cls, folder: str | bytes | Path, *, visiting: bool = False) -> "Repository":
+        """Opens the repository whose top is this folder. Raises NotARepository, with git's reason.
+
+        `visiting`: it is another folder's, perhaps another user's too. Nothing is made in it before something
+        is written, and what is ours there bears our user's number.
+        """
         top = os.path.realpath(os.fsencode(folder))
         facts = _ask(top, "--is-bare-repository", "--show-object-format").decode().split()
         bare = facts[0] == "true"
@@ -58,7 +70,7 @@ class Repository:
             raise NotARepository(
                 f"{shown} lies inside the repository {os.fsdecode(root)}, it is not one itself."
             )
-        return cls(root, git_dir, common_dir, ObjectFormat(facts[1]), bare=bare)
+        return cls(root, git_dir, common_dir, ObjectFormat(facts[1]), bare=bare, visiting=visiting)
 
     def run(
         self,

@@ -63,3 +63,14 @@ class UnsafeDirectory(LinkError):
     """The directory for sockets or state is somebody else's, or is no directory."""
 
     usual_fix = "Remove it or set XDG_RUNTIME_DIR to a directory of your own."
+
+
+class DoesNotAnswer(InstepError):
+    """A file system does not answer: an unplugged drive, a server that is gone."""
+
+    def __init__(self) -> None:
+        super().__init__("its disk does not answer", "Unmount it, or bring it back.")
+
+
+class RemoteGone(InstepError):
+    """A repository that was there is not there any more, or not to be used."""

@@ -27,7 +27,7 @@ GATHER_S = 0.2
 class News:
     """Facts of our own, and heads of others."""
 
-    stored: list[Key] = field(default_factory=list[Key])
+    stored: list[tuple[Key, RemoteUuid]] = field(default_factory=list[tuple[Key, RemoteUuid]])
     arrivals: list[Arrival] = field(default_factory=list[Arrival])
     lost: list[Key] = field(default_factory=list[Key])
 
@@ -45,9 +45,10 @@ class LocationStep:
         self._strange = False
         """Whether the branch may stand at a commit that somebody else did not sync."""
 
-    def stored(self, keys: Iterable[Key]) -> None:
-        """The content of these keys is here now, durable. # I11"""
-        self.mailbox.content.stored.extend(keys)
+    def stored(self, keys: Iterable[Key], uuid: RemoteUuid | None = None) -> None:
+        """The content of these keys is here now (or in that other annex), durable. # I11"""
+        where = self._state.uuid if uuid is None else uuid
+        self.mailbox.content.stored.extend((key, where) for key in keys)
         if self.mailbox.content.stored:
             self.mailbox.ring()
 
@@ -86,7 +87,7 @@ class LocationStep:
             await self._turn(news)
 
     async def _turn(self, news: News) -> None:
-        facts = [(key, self._state.uuid, True) for key in dict.fromkeys(news.stored)]
+        facts = [(key, uuid, True) for key, uuid in dict.fromkeys(news.stored)]
         try:
             if self._strange:
                 await anyio.to_thread.run_sync(self._state.repo.sync)  # I10

@@ -145,6 +145,22 @@ class Session:
         """Moves that the peer has not made durable yet."""
         return len(self._moves)
 
+    def outstanding(self) -> list[str]:
+        """What keeps this peer from being where we are. # I29"""
+        peer, heads = self.peer, self._hands.heads()
+        if peer is None:
+            return ["not heard from yet"]
+        if peer.branch != heads.branch:
+            return [f"it is on the branch {peer.branch}, this folder on {heads.branch}"]
+        found: list[str] = []
+        if peer.head != heads.head or self.unanswered:
+            found.append("the newest changes are on their way")
+        elif not peer.settled:
+            found.append("it is still taking changes in")
+        if peer.missing:
+            found.append(f"it lacks the content of {peer.missing} files")
+        return found
+
     # -- out ----------------------------------------------------------------------------------------
 
     async def _push(self) -> None:

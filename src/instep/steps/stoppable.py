@@ -8,6 +8,8 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from instep.remotes.aside import Aside
+
 R = TypeVar("R")
 TELL_EVERY_BYTES = 32 << 20
 
@@ -19,10 +21,11 @@ class Stopped(Exception):
 async def run_stoppable(
     work: Callable[[Callable[[int], None]], R],
     tell: Callable[[int], None],
-    limiter: anyio.CapacityLimiter | None = None,
+    aside: Aside | None = None,
 ) -> R:
     """What `work(progress)` returns or raises. It calls `progress(bytes done)` often, which raises Stopped
-    after a cancel; now and then `tell` gets the figure, in the event loop."""
+    after a cancel; now and then `tell` gets the figure, in the event loop. `aside`: where work that may hang
+    is done; after a cancel it is not waited for."""
     stop = threading.Event()
     loop = asyncio.get_running_loop()
     told = 0
@@ -46,7 +49,10 @@ async def run_stoppable(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(stop_when_cancelled)
         try:
-            result.append(await anyio.to_thread.run_sync(work, progress, limiter=limiter))
+            if aside is not None:
+                result.append(await aside.run(lambda: work(progress), long=True))
+            else:
+                result.append(await anyio.to_thread.run_sync(work, progress))
         except Exception as error:  # to come out as it is, not in the group's wrapping
             failed.append(error)
         tasks.cancel_scope.cancel()

@@ -31,6 +31,10 @@ LARGE_AT_ONCE = 2
 """Keys asked of one peer at a time: large ones never take the places of small ones."""
 
 
+Take = Callable[[Wanted, Callable[[], None]], Awaitable[Outcome]]
+"""Takes one key's content from somewhere, telling of progress."""
+
+
 class TransferStep:
     """What is wanted, who was asked, and what is asked of us."""
 
@@ -143,6 +147,28 @@ class TransferStep:
                 await self._start(name, tasks, partial(self._download, session))
         finally:
             del self.bells[name], self._uploads[name]
+            self._ring()
+
+    async def serve_stock(self, name: str, take: Take) -> None:
+        """Take from a remote where no instep answers, as long as this runs."""
+
+        async def get(wanted: Wanted) -> None:
+            async def run() -> None:
+                outcome = await take(wanted, partial(self._progress, name, wanted))
+                self._came(name, wanted, outcome)
+
+            try:
+                await self._state.room.make(wanted.a_path, lambda: need_bytes(self._state, wanted), run)
+            finally:
+                self._state.board.transfer_done(f"{name}/{shown(wanted.key)}")
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                self.bells[name] = Mailbox(lambda: None)
+                self.offered(name)
+                await self._start(name, tasks, get)
+        finally:
+            del self.bells[name]
             self._ring()
 
     async def _start(self, name: str, tasks: TaskGroup, get: Callable[[Wanted], Awaitable[None]]) -> None:

@@ -1,0 +1,234 @@
+"""Content to and from a remote where no instep answers: what it lacks is given to it, what we lack is taken.
+
+What it wants is looked at once when it is reached, and then for each change only. Each content given is
+verified and durable there before our git-annex branch says so (I11). Small content never waits for large.
+"""
+
+import errno
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from instep.annex.branch import recorded_logs
+from instep.annex.incoming import IncomingContent, TakenInElsewhere
+from instep.core.errors import InstepError
+from instep.core.keys import log_path, size_of
+from instep.core.status import shown
+from instep.core.tree import walk
+from instep.core.types import Change, Entry, Key, RelPath, RemoteUuid
+from instep.remotes.aside import Aside
+from instep.remotes.stock import StockRemote
+from instep.steps.copies import LARGE_BYTES
+from instep.steps.download import Outcome
+from instep.steps.mailbox import Mailbox
+from instep.steps.state import FolderState
+from instep.steps.stoppable import run_stoppable
+from instep.steps.wanted import Wanted
+
+RETRY_S = 15.0
+"""After a content that could not be given."""
+BUSY_S = 1.0
+"""While somebody else takes the same content in."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+Lacking = dict[Key, RelPath]
+
+
+@dataclass
+class Candidates:
+    """What may be lacking there."""
+
+    keys: Lacking = field(default_factory=Lacking)
+    entries: dict[RelPath, Entry] = field(default_factory=dict[RelPath, Entry])
+    """What the branch names at these paths since a while ago."""
+
+
+class Giving:
+    """What one remote's annex is to get."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        state: FolderState,
+        remote: StockRemote,
+        name: str,
+        aside: Aside,
+        given: Callable[[RemoteUuid, Iterable[Key]], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._state = state
+        self._remote = remote
+        self._name = name
+        self._aside = aside
+        self._given = given
+        self._tell = changed
+        self._candidates: Mailbox[Candidates] = Mailbox(Candidates)
+        self._bells = {large: Mailbox[None](lambda: None) for large in (False, True)}
+        self._lacking: Lacking = {}
+        self._busy = True
+        self._failed = ""
+
+    def came(self, key: Key, path: RelPath) -> None:
+        """This content is here now."""
+        self._candidates.content.keys[key] = path
+        self._candidates.ring()
+
+    def changed(self, changes: Iterable[Change]) -> None:
+        """The branch names something else at these paths."""
+        entries = {change.path: change.new for change in changes if change.new is not None}
+        if entries:
+            self._candidates.content.entries |= entries
+            self._candidates.ring()
+
+    def outstanding(self) -> list[str]:
+        """What it lacks, and why. # I29"""
+        found: list[str] = []
+        if count := len(self._lacking):
+            words = f"it lacks the content of {count} {'file' if count == 1 else 'files'}"
+            found.append(f"{words}: {self._failed}" if self._failed else words)
+        elif self._busy or self._candidates.waiting:
+            found.append("it is being looked at what content it lacks")
+        return found
+
+    async def run(self, uuid: RemoteUuid) -> None:
+        """Give, until cancelled. Raises InstepError or OSError when the remote can't be looked at."""
+        present, lacking = await self._aside.run(lambda: self._compare(uuid), long=True)
+        self._given(uuid, present)
+        async with anyio.create_task_group() as tasks:
+            for large in self._bells:
+                tasks.start_soon(self._give_all, large, uuid)
+            self._add(lacking)
+            while True:
+                self._busy = False
+                self._tell()
+                candidates = await self._candidates.take()
+                self._busy = True
+                self._add(await self._aside.run(partial(self._lacking_of, candidates), long=True))
+
+    def _add(self, lacking: Lacking) -> None:
+        self._lacking |= lacking
+        for bell in self._bells.values():
+            bell.ring()
+
+    def _compare(self, uuid: RemoteUuid) -> tuple[list[Key], Lacking]:
+        """What the branch names and is there without our git-annex branch saying so, and what lacks there."""
+        state = self._state
+        recorded = recorded_logs(state.repo, uuid)
+        present: dict[Key, None] = {}
+        lacking: Lacking = {}
+        for path, entry in walk(state.tree, state.repo.objects.tree):
+            key = state.key_of(entry)
+            if key is None or key in present or key in lacking:
+                continue
+            if self._remote.has(key):
+                if log_path(key) not in recorded:
+                    present[key] = None
+            elif state.store.has(key):
+                lacking[key] = path
+        return list(present), lacking
+
+    def _lacking_of(self, candidates: Candidates) -> Lacking:
+        state = self._state
+        keys = ((state.key_of(entry), path) for path, entry in candidates.entries.items())
+        all_ = {key: path for key, path in keys if key is not None} | candidates.keys
+        return {key: path for key, path in all_.items() if state.store.has(key) and not self._remote.has(key)}
+
+    async def _give_all(self, large: bool, uuid: RemoteUuid) -> None:
+        while True:
+            key = self._next(large)
+            if key is None:
+                await self._bells[large].take()
+            elif await self._give(key, self._lacking[key]):
+                del self._lacking[key]
+                self._failed = ""
+                self._tell()
+            else:
+                self._tell()
+                await anyio.sleep(RETRY_S)
+
+    def _next(self, large: bool) -> Key | None:
+        fitting = (key for key in self._lacking if _is_large(key) == large)
+        return min(fitting, key=lambda key: (size_of(key) or 0, key), default=None)
+
+    async def _give(self, key: Key, path: RelPath) -> bool:
+        """False: it is to be tried again."""
+        state, remote = self._state, self._remote
+        ident = f"{self._name}/gives/{shown(key)}"
+        source = state.store.find(key)
+        if source is None:  # dropped meanwhile
+            return True
+
+        def moved(done_bytes: int) -> None:
+            state.board.transfer(
+                ident,
+                remote=self._name,
+                path=shown(path),
+                direction="send",
+                done_bytes=done_bytes,
+                total_bytes=size_of(key) or done_bytes,
+            )
+
+        def put(progress: Callable[[int], None]) -> bool:
+            return remote.put(key, path, Path(source.decode(errors="surrogateescape")), progress)
+
+        try:
+            good = await run_stoppable(put, moved, aside=self._aside)
+        except (TakenInElsewhere, FileNotFoundError):
+            return False
+        except (OSError, InstepError) as error:
+            self._failed = error.text if isinstance(error, InstepError) else error.strerror or str(error)
+            return False
+        finally:
+            state.board.transfer_done(ident)
+        if good and remote.uuid is not None:
+            self._given(remote.uuid, [key])
+        elif not good:
+            state.board.raise_condition("content-corrupt", shown(path), "the copy in this folder")
+        return True
+
+
+async def take(
+    state: FolderState, remote: StockRemote, aside: Aside, wanted: Wanted, moved: Callable[[], None]
+) -> Outcome:
+    """Take one key's content in, verified and durable. Raises OSError when our own disk is full."""
+
+    def progressed(done_bytes: int) -> None:
+        wanted.done_bytes = done_bytes
+        moved()
+
+    while True:
+        try:
+            return await run_stoppable(partial(_take, state, remote, wanted.key), progressed, aside=aside)
+        except TakenInElsewhere:
+            await anyio.sleep(BUSY_S)
+        except InstepError:
+            return Outcome.REFUSED
+        except OSError as error:
+            if error.errno in _FULL:
+                raise
+            return Outcome.REFUSED
+
+
+def _take(state: FolderState, remote: StockRemote, key: Key, progress: Callable[[int], None]) -> Outcome:
+    """All in one thread: what hangs there keeps its own files, and closes them when it is let go."""
+    if not remote.has(key):
+        return Outcome.REFUSED
+    incoming = IncomingContent(state.repo.common_dir + b"/annex", key)
+    try:
+        if incoming.size_bytes:
+            incoming.resume(progress)
+        if not remote.get(incoming, progress):
+            return Outcome.REFUSED
+        if not incoming.finish():  # I11
+            return Outcome.CORRUPT
+        state.store.put_file(key, incoming.path)
+        return Outcome.STORED
+    finally:
+        incoming.close()
+
+
+def _is_large(key: Key) -> bool:
+    size = size_of(key)
+    return size is None or size >= LARGE_BYTES
