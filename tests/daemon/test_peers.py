@@ -12,6 +12,7 @@ from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
 from instep.core.rules import Rules
 from instep.daemon.board import StatusBoard
 from instep.daemon.peers import NOT_NOW, Peers
+from instep.daemon.troubles import Troubles
 from instep.remotes.aside import Aside
 from instep.remotes.dial import PREAMBLE
 from instep.remotes.frames import Hello
@@ -51,7 +52,7 @@ class Owner:
         self.uuid = uuid
         self.log = Log()
         self.board = StatusBoard("/folder", self.log)
-        self.peers = Peers(self, self.board)
+        self.peers = Peers(self, self.board, Troubles(self.board))
 
     def hello(self) -> Hello:
         return Hello(1, 1, "test", self.uuid, "sha1", "/folder")

@@ -6,7 +6,8 @@ import anyio
 import pytest
 
 from instep.core.errors import InstepError
-from instep.daemon.supervise import RAN_WELL_AFTER_S, error_sentence, supervise
+from instep.daemon.supervise import FAULT_MOST_S, FAULT_OVER_AFTER_S, RAN_WELL_AFTER_S, supervise
+from instep.daemon.troubles import Troubles
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +73,7 @@ async def supervised(
     async with anyio.create_task_group() as tasks:
 
         async def run() -> None:
-            await supervise("watch", step, board, lambda failures: 10.0 * (failures + 1), clock)
+            await supervise("watch", step, Troubles(board), lambda failures: 10.0 * (failures + 1), clock)
 
         tasks.start_soon(run)
         await anyio.wait_all_tasks_blocked()
@@ -129,12 +130,47 @@ async def test_failures_are_counted_anew_after_it_ran_well() -> None:
 
 async def test_a_step_that_returns_is_done() -> None:
     board = Conditions()
-    await supervise("start", Step(0, returns=True).run, board, lambda _: 0.0, FakeClock())
+    await supervise("start", Step(0, returns=True).run, Troubles(board), lambda _: 0.0, FakeClock())
     assert not board.now
 
 
-async def test_the_sentence_of_an_error() -> None:
-    assert error_sentence(InstepError("words", "fix")) == "words"
-    assert error_sentence(ValueError("x")) == "ValueError: x"
-    assert error_sentence(KeyboardInterrupt()) == "KeyboardInterrupt"
-    assert error_sentence(ExceptionGroup("g", [ExceptionGroup("h", [InstepError("inner")])])) == "inner"
+async def test_a_fault_of_the_machine_is_over_soon_after_it_went() -> None:  # I26
+    clock, board = FakeClock(), Conditions()
+    starts = 0
+
+    async def step() -> None:
+        nonlocal starts
+        starts += 1
+        if starts == 1:
+            raise OSError(28, "No space left on device")
+        await anyio.sleep_forever()
+
+    async def then() -> None:
+        assert board.now == {("disk-full", ""): "no space left on device"}
+        await clock.pass_time(10)
+        assert board.now, "it may fail again at once"
+        await clock.pass_time(FAULT_OVER_AFTER_S)
+        assert not board.now
+
+    await supervised(step, clock, board, then)
+
+
+async def test_it_waits_seconds_and_not_minutes_for_a_fault_to_end() -> None:  # I26
+    clock = FakeClock()
+
+    async def step() -> None:
+        raise OSError(28, "No space left on device")
+
+    async def supervise_it() -> None:
+        await supervise("watch", step, Troubles(Conditions()), clock=clock)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(supervise_it)
+        for _ in range(12):
+            await anyio.wait_all_tasks_blocked()
+            await clock.pass_time(FAULT_MOST_S)
+        tasks.cancel_scope.cancel()
+    waits = [seconds for seconds in clock.slept if seconds not in (RAN_WELL_AFTER_S, FAULT_OVER_AFTER_S)]
+    assert len(waits) == 13
+    assert max(waits) <= FAULT_MOST_S
+    assert min(waits) >= 1

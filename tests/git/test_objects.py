@@ -188,3 +188,16 @@ def test_shared_repository(tmp_path: Path, git: GitRunner) -> None:
     packs = list(Path(repo.git_dir.decode(), "objects/pack").iterdir())
     assert {stat.S_IMODE(os.stat(name).st_mode) for name in (path, *packs)} == {0o440}
     assert stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) == 0o2770
+
+
+def test_what_could_not_be_written_is_not_believed_to_be_there(repo: Repository) -> None:  # I10 I26
+    item = Object(b"blob", b"never on the disk")
+    objects = {repo.format.hash(*item): item}
+    (oid,) = objects
+    directory = Path(os.fsdecode(repo.staging))
+    directory.write_bytes(b"in the way")  # as a disk that refuses
+    with pytest.raises(OSError, match="exists"):
+        repo.objects.write(objects)
+    directory.unlink()
+    with pytest.raises(MissingObject):
+        repo.objects.read(oid)

@@ -464,6 +464,17 @@ def test_an_incomplete_commit_cannot_hide_behind_a_later_one(a: Side) -> None:  
     a.fsck()
 
 
+@pytest.mark.parametrize("lost_first", [False, True])
+def test_a_merge_of_a_commit_that_is_not_here_is_incomplete(a: Side, lost_first: bool) -> None:  # I10 I26
+    """A peer may have, and merge, a commit that our disk refused (ADR 5)."""
+    a.save("start", "start")
+    lost = Oid(b"1" * 20)
+    entries, objects = _tree(a, x=b"1")
+    parents = (lost, a.head) if lost_first else (a.head, lost)
+    merge, objects = _commit(a, entries, objects, *parents)
+    unmoved(a, Arrival(merge, "there", objects), IncompleteError)
+
+
 Broken = Callable[[Side], tuple[Oid, dict[Oid, Object]]]
 
 

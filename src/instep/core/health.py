@@ -92,6 +92,21 @@ _DECLARED = (
         "Make it writable (mount -o remount,rw, or check the disk); instep goes on by itself.",
     ),
     Condition(
+        "disk-failing",
+        "The disk can't be read or written: {detail}",
+        "Look at the disk and its cable (sudo dmesg tells what the kernel saw); instep goes on by itself.",
+    ),
+    Condition(
+        "files-exhausted",
+        "No more files can be opened: {detail}",
+        "Close some programs, or raise the limit (ulimit -n 4096); instep goes on by itself.",
+    ),
+    Condition(
+        "memory-exhausted",
+        "There is no memory left: {detail}",
+        "Close some programs, or raise the limit (ulimit -v); instep goes on by itself.",
+    ),
+    Condition(
         "watch-limit",
         "The kernel's limit of watches is reached; changes below {subject} are found by looking only.",
         "Raise it: sudo sysctl fs.inotify.max_user_watches=1048576",

@@ -7,6 +7,7 @@ work tree, and transfer for content. Everything below is decided in the steps; t
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -24,6 +25,7 @@ from instep.daemon.board import StatusBoard
 from instep.daemon.peers import Peers
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
+from instep.daemon.troubles import Troubles
 from instep.remotes import same_files
 from instep.remotes.aside import Aside
 from instep.remotes.errors import LinkError
@@ -90,7 +92,8 @@ class Folder:
         self._locations = LocationStep(state, opened.annex_branch, self._moved)
         self._index = IndexStep(state, self._note_pointers)
         self._rescue = RescueStep(state, self._commit.put)
-        self._peers = Peers(self, board)
+        self._troubles = Troubles(board)
+        self._peers = Peers(self, board, self._troubles)
         self._settings: Mailbox[None] = Mailbox(lambda: None)
         self._refs: Mailbox[None] = Mailbox(lambda: None)
         self._changed = anyio.Event()
@@ -122,7 +125,7 @@ class Folder:
         state.tell_coming = lambda: loop.call_soon_threadsafe(self._ring)
         async with anyio.create_task_group() as tasks:
             for name, step in steps.items():
-                tasks.start_soon(supervise, name, self._unlocked(step), self._board)
+                tasks.start_soon(supervise, name, self._unlocked(step), self._troubles)
             self._moved()
             self._board.started()
             ready(self)
@@ -302,7 +305,8 @@ class Folder:
     async def use(self, session: Session) -> None:
         ended: LinkError | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._transfer.serve, session)
+            serve = partial(self._transfer.serve, session)
+            tasks.start_soon(supervise, f"transfer with {session.name}", serve, self._troubles)
             try:
                 await session.run()
             except LinkError as error:

@@ -7,6 +7,7 @@ tells anyone who asks which process holds it. The file also names the process, f
 import fcntl
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 from instep.core.errors import InstepError
@@ -37,8 +38,9 @@ class FolderLock:
         except (BlockingIOError, PermissionError):
             os.close(self._fd)
             raise AlreadyRunning(root, holder(git_dir) or 0) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        with suppress(OSError):  # for people only, and the disk may be full
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
 
     def release(self) -> None:
         """Give it back; the file stays, as the mark of a folder that was kept in step."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,9 @@ class Logbook:
         except OSError:
             self._dropped += len(lines)
         if self._echo:
-            for line in lines:
-                print(for_person(line), file=sys.stderr, flush=True)
+            with suppress(OSError):
+                for line in lines:
+                    print(for_person(line), file=sys.stderr, flush=True)
 
     def _rotate(self) -> None:
         if not self._path.exists() or self._path.stat().st_size < self._max_file_bytes:

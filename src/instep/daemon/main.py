@@ -23,7 +23,8 @@ from instep.daemon.notify import Supervisor
 from instep.daemon.places import NoFolderHere, git_dir_of, log_file, remember
 from instep.daemon.server import Server, listen
 from instep.daemon.service import RunFolder, Service
-from instep.daemon.supervise import error_sentence, supervise
+from instep.daemon.supervise import supervise
+from instep.daemon.troubles import Troubles, error_sentence
 from instep.remotes.socket_path import socket_path
 
 CLEANUP_LIMIT_S = 10.0
@@ -97,7 +98,7 @@ class _Process:
             tasks.start_soon(self._server.serve, listener)
             tasks.start_soon(self._supervisor.follow, self._board)
             self._board.log("start", "Started", pid=os.getpid())
-            await supervise("The folder's work", self._work, self._board)
+            await supervise("The folder's work", self._work, Troubles(self._board))
             tasks.cancel_scope.cancel()
         self._board.log("stop", "Stopped")
 

@@ -8,8 +8,6 @@ growing pauses, and at once when it calls.
 
 import os
 import random
-import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +22,8 @@ from instep.core.retry import Backoff
 from instep.core.rules import Rules
 from instep.daemon.board import StatusBoard
 from instep.daemon.reach import Reach, look_at
-from instep.daemon.supervise import RAN_WELL_AFTER_S, error_sentence
+from instep.daemon.supervise import RAN_WELL_AFTER_S
+from instep.daemon.troubles import Troubles, error_sentence, print_traceback
 from instep.remotes.aside import Aside
 from instep.remotes.dial import LocalPath, connect_local, parse_remote
 from instep.remotes.errors import LinkError, NotRunning, PeerGone, RemoteGone
@@ -77,9 +76,10 @@ class _Held:
 class Peers:
     """All remotes and all links of a folder. Used from the event loop only."""
 
-    def __init__(self, owner: Owner, board: StatusBoard) -> None:
+    def __init__(self, owner: Owner, board: StatusBoard, troubles: Troubles) -> None:
         self._owner = owner
         self._board = board
+        self._troubles = troubles
         self._tasks: TaskGroup | None = None
         self._remotes: dict[str, Remote] = {}
         self._links: dict[str, _Held] = {}
@@ -173,8 +173,10 @@ class Peers:
             self._unreachable(remote.name, str(error))
             self._board.raise_condition("remote-refused", remote.name, str(error))
         except OSError as error:
+            self._troubles.met(f"the link with {remote.name}", error)
             self._unreachable(remote.name, error.strerror or str(error))
         except InstepError as error:
+            self._troubles.met(f"the link with {remote.name}", error)
             self._unreachable(remote.name, error.text)
         except Exception as error:  # I25
             self._unreachable(remote.name, self._broken(remote.name, error))
@@ -232,7 +234,8 @@ class Peers:
 
     def _broken(self, what: str, error: Exception) -> str:
         """The sentence for an error that nobody foresaw; its traceback is in the process's output."""
-        traceback.print_exception(error, file=sys.stderr)
+        if not self._troubles.met(f"the link with {what}", error):
+            print_traceback(error)
         sentence = error_sentence(error)
         self._board.log("link", f"Working with {what} failed: {sentence}")
         return sentence

@@ -32,6 +32,7 @@ from instep.daemon.requests import (
     decode_request,
 )
 from instep.daemon.service import Service
+from instep.daemon.troubles import error_sentence, print_traceback
 from instep.remotes.dial import PREAMBLE
 
 LINK_WORD = PREAMBLE.split()[0] + b" "
@@ -95,6 +96,9 @@ class Server:
                 return  # the other side is gone
             except _MalformedError as error:
                 await _send_or_leave(stream, _error(InstepError(str(error))))
+            except Exception as error:  # I25 I26: whatever it is, it ends this connection only
+                print_traceback(error)
+                self._board.log("socket", f"A connection failed: {error_sentence(error)}")
 
     async def _answer_until_gone(self, stream: ByteStream, line: bytes) -> None:
         async with anyio.create_task_group() as tasks:

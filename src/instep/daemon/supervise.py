@@ -5,24 +5,19 @@ and its traceback is in the process's output.
 """
 
 import random
-import sys
-import traceback
 from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 import anyio
 
-from instep.core.errors import InstepError
 from instep.core.retry import Backoff
+from instep.daemon.troubles import Troubles, error_sentence, print_traceback
 
 RAN_WELL_AFTER_S = 60.0
-
-
-class Conditions(Protocol):
-    """The part of the board that supervision needs."""
-
-    def raise_condition(self, code: str, subject: str = "", detail: str = "") -> None: ...
-    def clear_condition(self, code: str, subject: str = "") -> None: ...
+FAULT_OVER_AFTER_S = 2.0
+"""A fault of the machine is over when the step has gone on for so long: it begins with what it failed at."""
+FAULT_MOST_S = 5.0
+"""What waits for a fault to end goes on so soon after that."""
 
 
 class Clock(Protocol):
@@ -45,37 +40,41 @@ class RealClock:
 async def supervise(
     name: str,
     step: Callable[[], Awaitable[None]],
-    board: Conditions,
+    troubles: Troubles,
     delay: Callable[[int], float] | None = None,
     clock: Clock | None = None,
 ) -> None:
     """Run `step` until it returns. If it raises, start it again `delay(failures)` seconds later (by
-    default 1 s to 5 min, with jitter).
+    default 1 s to 5 min, after a fault of the machine 5 s at most, with jitter).
 
-    The condition "step-failed" about `name` holds from the first failure until the step has run well for a
-    minute, or returned. Failures are counted from 0 again after that. A cancel passes through.
+    That it is in trouble is said from the first failure until the step has run well for a minute (a fault of
+    the machine is over sooner), or returned. Failures are counted from 0 again after that. A cancel passes
+    through.
     """
-    clock, delay = clock or RealClock(), delay or _usual_delay_s
-    failures = 0
+    clock = clock or RealClock()
+    failures, well_after_s, told = 0, RAN_WELL_AFTER_S, ""
     while True:
         started = clock.now()
-        error = await _run_once(name, step, board, clock)
+        error = await _run_once(name, step, troubles, clock, well_after_s)
         if error is None:
             return
-        if clock.now() - started >= RAN_WELL_AFTER_S:
-            failures = 0
-        traceback.print_exception(error, file=sys.stderr)
-        board.raise_condition("step-failed", name, error_sentence(error))
-        await clock.sleep(delay(failures))
+        if clock.now() - started >= well_after_s:
+            failures, told = 0, ""
+        is_fault = troubles.failed(name, error)
+        if not is_fault or error_sentence(error) != told:  # the output must not grow while a disk is full
+            print_traceback(error)
+            told = error_sentence(error)
+        well_after_s = FAULT_OVER_AFTER_S if is_fault else RAN_WELL_AFTER_S
+        await clock.sleep((delay or (_fault_delay_s if is_fault else _usual_delay_s))(failures))
         failures += 1
 
 
 async def _run_once(
-    name: str, step: Callable[[], Awaitable[None]], board: Conditions, clock: Clock
+    name: str, step: Callable[[], Awaitable[None]], troubles: Troubles, clock: Clock, well_after_s: float
 ) -> Exception | None:
     async def clear_later() -> None:
-        await clock.sleep(RAN_WELL_AFTER_S)
-        board.clear_condition("step-failed", name)
+        await clock.sleep(well_after_s)
+        troubles.mended(name)
 
     failed: Exception | None = None
     async with anyio.create_task_group() as tasks:
@@ -86,7 +85,7 @@ async def _run_once(
             failed = error
         tasks.cancel_scope.cancel()
     if failed is None:
-        board.clear_condition("step-failed", name)
+        troubles.mended(name)
     return failed
 
 
@@ -94,10 +93,5 @@ def _usual_delay_s(failures: int) -> float:
     return Backoff().delay_s(failures, random.random())
 
 
-def error_sentence(error: BaseException) -> str:
-    """What a person should read of an error: its sentence, or its kind and words; of a group, the first."""
-    if isinstance(error, BaseExceptionGroup):
-        return error_sentence(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
-    if isinstance(error, InstepError):
-        return error.text
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _fault_delay_s(failures: int) -> float:
+    return Backoff(most_s=FAULT_MOST_S).delay_s(failures, random.random())

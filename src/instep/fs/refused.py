@@ -18,8 +18,6 @@ class Reason(Enum):
     SYMLINKED_PARENT = "lies below a symbolic link"
     NAME_IMPOSSIBLE = "has a name that the file system can't hold"
     PERMISSION = "can't be changed: no permission"
-    NO_SPACE = "does not fit: no space left"
-    READ_ONLY = "is on a read-only file system"
     OTHER_FILESYSTEM = "is on another file system than the folder"
 
 
@@ -35,9 +33,6 @@ _REASONS = {
     errno.EILSEQ: Reason.NAME_IMPOSSIBLE,
     errno.EACCES: Reason.PERMISSION,
     errno.EPERM: Reason.PERMISSION,
-    errno.ENOSPC: Reason.NO_SPACE,
-    errno.EDQUOT: Reason.NO_SPACE,
-    errno.EROFS: Reason.READ_ONLY,
     errno.EXDEV: Reason.OTHER_FILESYSTEM,
     errno.EAGAIN: Reason.OPEN,
 }
@@ -56,7 +51,8 @@ class Refused(Exception):
 
 
 class Refusing:
-    """`with Refusing(path)`: an OSError about this path alone becomes Refused; EIO and such stay."""
+    """`with Refusing(path)`: an OSError about this path alone becomes Refused; EIO, ENOSPC, EROFS and such
+    stay, for the next path would meet them too."""
 
     __slots__ = ("_path",)
 

@@ -7,7 +7,7 @@ it.
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import IO, NamedTuple
 
 from instep.core.commit import Commit
@@ -154,6 +154,7 @@ class ObjectStore:
         Everything else that was written to `batch` is synced by the way, but not placed.
         """
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self.writing(objects))
             if batch is None:
                 batch = Batch(self._staging_dir)
                 stack.callback(batch.close)
@@ -186,6 +187,17 @@ class ObjectStore:
         """Keeps objects at hand that are not (yet) in the store, or will be read again soon (16 MiB)."""
         for oid, item in objects.items():
             self._recent.put(oid, item)
+
+    @contextlib.contextmanager
+    def writing(self, objects: Objects) -> Generator[None]:
+        """While these objects (more may be added in the block) are on their way into the store. If they don't
+        get there, they are forgotten: nobody may build on what is in memory only.  # I10
+        """
+        try:
+            yield
+        except BaseException:
+            self.forget(objects)
+            raise
 
     def forget(self, oids: Iterable[Oid]) -> None:
         """Undoes `remember`: what is not in the store can't be read any more."""

@@ -73,7 +73,8 @@ def _check_commits(store: ObjectStore, arrival: Arrival) -> None:
     for oid, (kind, _) in arrival.objects.items():
         if kind == b"commit":
             commit = store.commit(oid)
-            base = store.commit(commit.parents[0]).tree if commit.parents else None
+            trees = [store.commit(parent).tree for parent in commit.parents]  # each must be here
+            base = trees[0] if trees else None
             changes = list(diff(base, commit.tree, store.tree))
             check_names(changes)
             for change in changes:

@@ -4,6 +4,7 @@ The mailbox holds the paths to look at. The step takes all of them, has them loo
 turns, and tells the next steps what came of it.
 """
 
+import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.abc import TaskGroup
 
+from instep.core.retry import Backoff
 from instep.core.types import RelPath
 from instep.fs.identity import Identity
 from instep.git.refs import RefMoved
@@ -54,6 +56,7 @@ class CommitStep:
         self._branch_moved = False
         self._unread: set[RelPath] = set()
         self._later = 0
+        self._failures = 0
         self._adder = Adder(state)
         self._tasks: TaskGroup | None = None
 
@@ -132,6 +135,9 @@ class CommitStep:
         if done.again:
             self._later += 1
             tasks.start_soon(self._put_later, done.again)
+        self._failures = self._failures + 1 if done.failing else 0
+        if done.failing:
+            tasks.start_soon(self._put_much_later, done.failing)
         self._tell(done)
 
     def add(self, large: Mapping[RelPath, Identity]) -> None:
@@ -144,6 +150,11 @@ class CommitStep:
     async def _add(self, path: RelPath, addition: Addition) -> None:
         await self._adder.add(path, addition)
         self.put([path])
+
+    async def _put_much_later(self, paths: set[RelPath]) -> None:
+        """What the disk fails to read is tried again, the more seldom the longer it fails. # I26"""
+        await anyio.sleep(Backoff().delay_s(self._failures - 1, random.random()))
+        self.put(paths)
 
     async def _put_later(self, paths: set[RelPath]) -> None:
         await anyio.sleep(AGAIN_S)

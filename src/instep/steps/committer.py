@@ -52,6 +52,8 @@ class Committed:
     still_open: set[RelPath] = field(default_factory=set[RelPath])
     again: set[RelPath] = field(default_factory=set[RelPath])
     unreadable: dict[RelPath, str] = field(default_factory=dict[RelPath, str])
+    failing: set[RelPath] = field(default_factory=set[RelPath])
+    """Of these, the ones where the disk is to blame: no event tells when that is over."""
     odd: set[RelPath] = field(default_factory=set[RelPath])
     large: dict[RelPath, Identity] = field(default_factory=dict[RelPath, Identity])
     """Large files that are to be read into the annex first, beside the writer."""
@@ -71,6 +73,8 @@ class Committer:
     def __init__(self, state: FolderState, clock: Callable[[], float] = time.time) -> None:
         self._state = state
         self._clock = clock
+        self._refused = False
+        """Whether the disk did not take the last commit."""
 
     def expand(self, scans: Iterable[RelPath]) -> deque[RelPath]:
         """Every path at or below these directories that exists or is tracked, in order, each once."""
@@ -124,8 +128,11 @@ class Committer:
             if done.commit is not None:
                 self._check_branch(mark)
             try:
-                self._tell_coming(look, objects, done)
-                self._store(look, batch, objects, done)
+                with state.repo.objects.writing(objects):
+                    self._tell_coming(look, objects, done)
+                    self._refused = True
+                    self._store(look, batch, objects, done)
+                    self._refused = False
                 if done.commit is not None:
                     self._move_branch(done.commit, done)
             finally:
@@ -183,8 +190,9 @@ class Committer:
 
     def _tell_coming(self, look: Look, objects: dict[Oid, Object], done: Committed) -> None:
         """Let the peers have the commit while it goes to the disk here (ADR 5). One whose annex content is
-        not in place yet waits, so that the content can travel with it."""
-        if done.commit is not None and not look.contents:
+        not in place yet waits, so that the content can travel with it. So does one after the disk refused
+        one: each attempt makes another, and peers would have them all."""
+        if done.commit is not None and not look.contents and not self._refused:
             self._state.repo.objects.remember(objects)
             self._state.coming = done.commit
             self._state.tell_coming()
@@ -231,6 +239,8 @@ class Committer:
             lag = self._state.lag.get(path)
             if lag is None or lag.have is not None:
                 done.unreadable[path] = error.strerror or "can't be read"
+                if error.errno == errno.EIO:
+                    done.failing.add(path)
         else:
             done.closed.add(path)
             return sight

@@ -56,6 +56,8 @@ class IndexStep:
         self._unsettled: set[RelPath] = set()
         self._now: set[RelPath] = set()
         self._took_s = 0.0
+        self._failed = False
+        """Whether a writing was begun that did not come to its end."""
         self.mailbox: Mailbox[set[RelPath]] = Mailbox(set[RelPath])
 
     def start_from(
@@ -73,14 +75,16 @@ class IndexStep:
         self.mailbox.ring()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled. After a failure the next run goes on at once."""
         while True:
-            paths = await self.mailbox.take()
-            self._unsettled |= paths
-            await self._until_quiet()
+            if not self._failed:
+                self._unsettled |= await self.mailbox.take()
+                await self._until_quiet()
+            self._failed = True
             while await self._state.work(self._write):
                 self._unsettled |= self.mailbox.content
                 self.mailbox.content.clear()
+            self._failed = False
             if self._unsettled:
                 self.touch()
             if self._written is not None:

@@ -77,6 +77,10 @@ class Merger:
         Raises BadArrivalError or IncompleteError (nothing was moved), RefMoved (somebody else moved the
         branch: call again), OSError.
         """
+        with self._state.repo.objects.writing(arrival.objects):
+            return self._merge(arrival)
+
+    def _merge(self, arrival: Arrival) -> Merged:
         state, done = self._state, Merged()
         check_arrival(state.repo, arrival)
         fresh = dict(arrival.objects)

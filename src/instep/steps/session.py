@@ -213,6 +213,8 @@ class Session:
             lambda: raw_frames(self._state, tip, have, contents=is_branch)
         )
         if frames is None:
+            if not await anyio.to_thread.run_sync(self._state.repo.objects.has, tip):
+                return  # it was on its way to our disk, which refused it (ADR 5)
             await self._send_pack(tip, have)
         await self._send_move(ref, old, tip, frames or ())
 

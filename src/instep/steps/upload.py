@@ -59,12 +59,10 @@ class Uploads:
                 if path is not None:
                     await link.send(At(want.id, path))
                     return
-            file = await anyio.to_thread.run_sync(self._state.store.open, want.key)
-        except OSError as error:
+            with await anyio.to_thread.run_sync(self._state.store.open, want.key) as file:
+                await self._send_pieces(want, file)
+        except OSError as error:  # it is not here, or the disk fails in the middle of it
             await link.send(NoContent(want.id, error.strerror or "not here"))
-            return
-        with file:
-            await self._send_pieces(want, file)
 
     async def _send_pieces(self, want: Want, file: BinaryIO) -> None:
         total = os.fstat(file.fileno()).st_size

@@ -1,0 +1,156 @@
+"""Calls of the kernel fail for a while: nothing is lost, status says why, and all goes on when that ends.
+
+Each trial makes one kind of call fail in one folder (`faults.Faults`) while files change on both sides. The
+short list is tried always, every call with every error with `INSTEP_SOAK`.
+"""
+
+import errno
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import run_git
+
+from .faults import Faults, build
+from .harness import Pair, eventually
+from .ledger import Ledger, lost
+from .worktree import join, write
+
+SOAK = bool(os.environ.get("INSTEP_SOAK"))
+CODES = {
+    errno.ENOSPC: "disk-full",
+    errno.EDQUOT: "disk-full",
+    errno.EROFS: "read-only",
+    errno.EIO: "disk-failing",
+    errno.EMFILE: "files-exhausted",
+    errno.ENOMEM: "memory-exhausted",
+}
+WRITING = "create,write,sync,rename,link,symlink,mkdir,copy,truncate,unlink"
+SHORT = [
+    ("create,write,mkdir,rename", errno.ENOSPC),
+    ("write", errno.EDQUOT),
+    (WRITING, errno.EROFS),
+    ("sync", errno.EIO),
+    ("create,open", errno.EMFILE),
+    ("rename", errno.ENOMEM),
+]
+ALL = [
+    (call, number)
+    for number, calls in {
+        errno.ENOSPC: ("create", "write", "sync", "rename", "link", "symlink", "mkdir", "copy", "clone"),
+        errno.EDQUOT: ("create", "write", "sync", "rename", "mkdir"),
+        errno.EROFS: ("create", "rename", "link", "symlink", "mkdir", "unlink", "truncate"),
+        errno.EIO: ("open", "create", "read", "write", "sync", "rename", "unlink", "stat", "copy"),
+        errno.EMFILE: ("open", "create"),
+        errno.ENOMEM: ("open", "create", "read", "stat", "rename"),
+    }.items()
+    for call in calls
+]
+SIZES = (0, 100, 70_000, 1_200_000)
+
+
+class Faulty:
+    """A pair whose processes obey the rules, and what its users wrote."""
+
+    def __init__(self, pair: Pair, faults: Faults) -> None:
+        self.pair = pair
+        self.faults = faults
+        self.ledgers = {pair.a: Ledger(), pair.b: Ledger()}
+        self.chance = random.Random(0)
+        self._round = 0
+
+    def work(self) -> None:
+        """New files and new versions of all sizes on both sides, a deletion, a move."""
+        self._round += 1
+        for folder, ledger in self.ledgers.items():
+            for size in SIZES:
+                for name in (f"{size}-{folder.name}", f"{self._round}/{folder.name}-{size}"):
+                    data = f"{self._round} {name}\n".encode() + self.chance.randbytes(size)
+                    write(folder, name, data)
+                    ledger.wrote(name.encode(), data)
+            write(folder, f"{self._round}/{folder.name}-old", b"to be deleted")
+            before = f"{self._round - 1}/{folder.name}-0"
+            if (folder / before).exists():
+                os.rename(join(folder, before), join(folder, f"{before}-moved"))
+                ledger.renamed(before.encode(), f"{before}-moved".encode())
+                os.unlink(join(folder, f"{self._round - 1}/{folder.name}-old"))
+
+    def codes(self, folder: Path) -> set[str]:
+        """What the folder's status says is wrong with it."""
+        return {item["code"] for item in self.attention(folder)}
+
+    def attention(self, folder: Path) -> list[dict[str, Any]]:
+        return [item for item in self.pair.status(folder)["attention"] if item["severity"] == "attention"]
+
+    def assert_well(self) -> None:
+        """The faults are over: equal, nothing lost, sound, and nothing is said to be wrong."""
+        for ledger in self.ledgers.values():
+            ledger.keep()
+        self.pair.assert_equal()  # I13
+        folders = list(self.ledgers)
+        assert lost(self.ledgers.values(), folders) == []  # I1
+        for folder in folders:
+            eventually(lambda folder=folder: not self.attention(folder), f"no condition in {folder.name}")
+            run_git(folder, "fsck", "--strict")
+
+    def cpu_s(self, folder: Path) -> float:
+        """What the folder's process has used of a processor."""
+        facts = Path(f"/proc/{self.pair.daemon(folder)}/stat").read_text().rpartition(")")[2].split()
+        return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture
+def faults(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
+    found = Faults(library, tmp_path)
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    return found
+
+
+@pytest.fixture
+def faulty(pair: Pair, faults: Faults) -> Iterator[Faulty]:
+    found = Faulty(pair, faults)
+    for folder in (pair.a, pair.b):
+        write(folder, "start", folder.name.encode())
+    pair.up()
+    daemons = [pair.daemon(folder) for folder in (pair.a, pair.b)]
+    yield found
+    assert [pair.daemon(folder) for folder in (pair.a, pair.b)] == daemons, "no process ended"
+
+
+@pytest.mark.timeout(3600 if SOAK else 180)
+def test_faults_are_named_survived_and_forgotten(faulty: Faulty) -> None:  # I1 I3 I26 I29
+    pair, faults = faulty.pair, faulty.faults
+    for calls, number in ALL if SOAK else SHORT:
+        victim = faulty.chance.choice([pair.a, pair.b])
+        with faults.on(calls, number, join(victim, "")):
+            faulty.work()
+            eventually(faults.hits, f"{calls} failed with {number}")
+            eventually(
+                lambda number=number, victim=victim: CODES[number] in faulty.codes(victim),
+                f"{CODES[number]} is said when {calls} fails",
+            )
+            assert not pair.status(victim)["in_step"]  # I29
+        faulty.assert_well()
+
+
+def test_a_process_that_waits_for_a_fault_to_end_does_not_spin(faulty: Faulty) -> None:  # I26 I28
+    pair = faulty.pair
+    with faulty.faults.on("create,write", errno.ENOSPC, join(pair.a, ".git")):
+        faulty.work()
+        eventually(lambda: "disk-full" in faulty.codes(pair.a), "it is named")
+        used, started = faulty.cpu_s(pair.a), time.monotonic()
+        eventually(lambda: len(faulty.faults.hits()) > 8, "tried again")
+        share = (faulty.cpu_s(pair.a) - used) / (time.monotonic() - started)
+        assert share < 0.3
+    faulty.assert_well()
