@@ -12,6 +12,7 @@ from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
 from instep.core.rules import Rules
 from instep.daemon.board import StatusBoard
 from instep.daemon.peers import NOT_NOW, Peers
+from instep.daemon.reach import Place
 from instep.daemon.troubles import Troubles
 from instep.remotes.aside import Aside
 from instep.remotes.dial import PREAMBLE
@@ -64,7 +65,7 @@ class Owner:
         async for _ in session.link:
             pass
 
-    def open_stock(self, name: str, path: Path, aside: Aside) -> StockRemote:
+    def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote:
         raise NotImplementedError  # tests/system/test_stock_peers.py
 
     def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession:
@@ -105,6 +106,8 @@ async def serving(tasks: TaskGroup, folder: Path, owner: Owner) -> AsyncGenerato
         assert await stream.receive(len(PREAMBLE)) == PREAMBLE
         await owner.peers.accept(stream)
 
+    (folder / ".git").mkdir(parents=True, exist_ok=True)
+    (folder / ".git/HEAD").touch()
     async with await anyio.create_unix_listener(socket_path(folder)) as listener:
         tasks.start_soon(listener.serve, answer)
         yield

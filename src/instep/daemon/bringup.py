@@ -15,7 +15,7 @@ from instep.daemon.adopt import adopt, template_of
 from instep.daemon.client import NotRunning, ask
 from instep.daemon.connect import NameTaken, Remotes
 from instep.daemon.examine import Refused, check_programs, examine, refuse_nested
-from instep.daemon.lock import holder
+from instep.daemon.lock import assistant, holder
 from instep.daemon.places import git_dir_of, resolve
 from instep.daemon.process import BACKGROUND, StartFailed, Starting
 from instep.remotes.dial import LocalPath, parse_remote
@@ -125,6 +125,8 @@ def _register(one: Brought, other: Brought, wanted: str | None, uuid: str | None
 def _start(one: Brought, launch: Launch) -> None:
     """Start the folder's process, or tell the one that runs of its new remotes."""
     git_dir = git_dir_of(one.root)
+    if git_dir is not None and assistant(git_dir) is not None:
+        return  # two that commit to one work tree would be in each other's way
     pid = holder(git_dir) if git_dir else None
     if pid is not None:
         try:

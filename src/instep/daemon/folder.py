@@ -23,6 +23,7 @@ from instep.core.status import shown
 from instep.core.types import Key, Oid, RelPath, RemoteUuid
 from instep.daemon.board import StatusBoard
 from instep.daemon.peers import Peers
+from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
 from instep.daemon.troubles import Troubles
@@ -40,6 +41,7 @@ from instep.remotes.frames import (
     NoContent,
     Want,
 )
+from instep.remotes.kept import KeptRepository
 from instep.remotes.link import Link
 from instep.remotes.local import LocalRepository
 from instep.remotes.stock import StockRemote
@@ -53,6 +55,7 @@ from instep.steps.mailbox import Mailbox
 from instep.steps.merge import MergeStep
 from instep.steps.merger import Merged, Merger
 from instep.steps.pointers import PointerBook
+from instep.steps.pushed import ORIGIN, PushedRefs
 from instep.steps.rescue import RescueStep
 from instep.steps.session import Session
 from instep.steps.start import Opened, open_folder
@@ -91,6 +94,7 @@ class Folder:
         self._transfer = TransferStep(state, self._landed, self._refresh)
         self._locations = LocationStep(state, opened.annex_branch, self._moved)
         self._index = IndexStep(state, self._note_pointers)
+        self._pushed = PushedRefs(state)
         self._rescue = RescueStep(state, self._commit.put)
         self._troubles = Troubles(board)
         self._peers = Peers(self, board, self._troubles)
@@ -127,6 +131,7 @@ class Folder:
             for name, step in steps.items():
                 tasks.start_soon(supervise, name, self._unlocked(step), self._troubles)
             self._moved()
+            self._refs.ring()
             self._board.started()
             ready(self)
             await anyio.sleep_forever()
@@ -153,6 +158,9 @@ class Folder:
                 self._commit.check_branch()
             if state.repo.refs.read("refs/heads/git-annex") != self._locations.head:
                 self._locations.look_again()
+            for is_annex, oid in await self._pushed.news():
+                if oid not in (state.head, self._locations.head):
+                    (self.annex_arrived if is_annex else self.arrived)(Arrival(oid, ORIGIN))
 
     async def _follow_settings(self) -> None:
         """Settings and remotes take effect without a restart. # I22"""
@@ -288,8 +296,16 @@ class Folder:
     def session(self, link: Link, name: str) -> Session:
         return Session(self._state, link, name, self)
 
-    def open_stock(self, name: str, path: Path, aside: Aside) -> StockRemote:
-        return LocalRepository(self._state.repo, name, path, aside)
+    def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote:
+        repo = self._state.repo
+        if place.reach is Reach.BARE:
+            return LocalRepository(repo, name, place.path, aside)
+
+        def is_still_so() -> bool:
+            return look_at(self._root, str(place.path)) == place
+
+        follows = place.reach is Reach.ASSISTANT
+        return KeptRepository(repo, name, place.path, aside, self._state.uuid, is_still_so, follows=follows)
 
     def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession:
         return StockSession(self._state, remote, name, self, rules, aside)

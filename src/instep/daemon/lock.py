@@ -49,8 +49,17 @@ class FolderLock:
 
 def holder(git_dir: Path) -> int | None:
     """The id of the process that holds the lock; None if nobody does, or this process itself."""
+    return _holder_of(lock_file(git_dir))
+
+
+def assistant(git_dir: Path) -> int | None:
+    """The id of the git-annex assistant that keeps this repository, which locks its pid file likewise."""
+    return _holder_of(git_dir / "annex/daemon.pid")
+
+
+def _holder_of(path: Path) -> int | None:
     try:
-        fd = os.open(lock_file(git_dir), os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:

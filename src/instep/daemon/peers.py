@@ -21,7 +21,7 @@ from instep.core.errors import InstepError
 from instep.core.retry import Backoff
 from instep.core.rules import Rules
 from instep.daemon.board import StatusBoard
-from instep.daemon.reach import Reach, look_at
+from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.supervise import RAN_WELL_AFTER_S
 from instep.daemon.troubles import Troubles, error_sentence, print_traceback
 from instep.remotes.aside import Aside
@@ -44,9 +44,17 @@ class Owner(Protocol):
     def hello(self) -> Hello: ...
     def session(self, link: Link, name: str) -> Session: ...
     async def use(self, session: Session) -> None: ...
-    def open_stock(self, name: str, path: Path, aside: Aside) -> StockRemote: ...
+    def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote: ...
     def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession: ...
     async def use_stock(self, session: StockSession) -> None: ...
+
+
+@dataclass
+class _Exchange:
+    """A session without a link in use; `ended` once nothing uses it any more."""
+
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
 
 
 @dataclass
@@ -60,6 +68,7 @@ class Remote:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     uuid: str | None = None
     aside: Aside = field(default_factory=Aside)
+    exchange: _Exchange | None = None
 
 
 @dataclass
@@ -191,10 +200,10 @@ class Peers:
         base = Path(self._owner.hello().name)
         place = await remote.aside.run(partial(look_at, base, address.path))  # I25
         match place.reach:
-            case Reach.LINK:
+            case Reach.FOLDER:
                 return await self._call(remote, place.path)
-            case Reach.STOCK:
-                return await self._exchange(remote, place.path)
+            case Reach.BARE | Reach.ASSISTANT | Reach.BY_HAND:
+                return await self._exchange(remote, place)
             case Reach.NOTHING:
                 raise RemoteGone(f"nothing is at {place.path}")
             case Reach.NO_REPOSITORY:
@@ -208,27 +217,32 @@ class Peers:
             await self._use(link, remote.name)
             return link.farewell != NOT_NOW
 
-    async def _exchange(self, remote: Remote, path: Path) -> bool:
+    async def _exchange(self, remote: Remote, place: Place) -> bool:
         """Work with plain git and git-annex until that can't be done any more; False: that was soon."""
         began_s = anyio.current_time()
         name, board, aside = remote.name, self._board, remote.aside
-        stock = await aside.run(partial(self._owner.open_stock, name, path, aside))
+        stock = await aside.run(partial(self._owner.open_stock, name, place, aside))
         session = self.sessions[name] = self._owner.stock_session(stock, name, remote.rules, aside)
         board.remote(name, uuid=stock.uuid or "", reachable=True, in_step=False, reason="")
         if stock.uuid is None:
             board.raise_condition("remote-without-annex", name)
         else:
             board.clear_condition("remote-without-annex", name)
+        exchange = remote.exchange = _Exchange()
+        reason = "it can't be used any more"
         try:
-            await self._owner.use_stock(session)
-            reason = "it can't be used any more"
+            with exchange.scope:
+                await self._owner.use_stock(session)
         except InstepError as error:
             reason = error.text
         except OSError as error:
             reason = error.strerror or str(error)
         finally:
             del self.sessions[name]
-            stock.close()
+            remote.exchange = None
+            exchange.ended.set()
+            with anyio.CancelScope(shield=True):
+                await aside.leave(stock.close)
         self._unreachable(name, reason)
         return anyio.current_time() - began_s > RAN_WELL_AFTER_S
 
@@ -256,6 +270,9 @@ class Peers:
                 return
             other.scope.cancel()
             await other.ended.wait()
+        if name in self._remotes and (exchange := self._remotes[name].exchange) is not None:
+            exchange.scope.cancel()  # an instep answers there now
+            await exchange.ended.wait()
         held = self._links[uuid] = _Held(link, name)
         try:
             with held.scope:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from instep.daemon.places import is_bare
-from instep.remotes.socket_path import find_socket
+from instep.daemon.lock import assistant, holder
+from instep.daemon.places import git_dir_of, is_bare
+from instep.git.config import Config
+from instep.git.process import Git
 
 
 class Reach(Enum):
@@ -15,10 +17,19 @@ class Reach(Enum):
     NOTHING = auto()
     """Nothing is there; a drive that is not plugged in, perhaps."""
     NO_REPOSITORY = auto()
-    LINK = auto()
-    """A folder, whose process can be called; if it runs."""
-    STOCK = auto()
-    """A repository that only git and git-annex speak to."""
+    FOLDER = auto()
+    """A folder whose own process can be called, if it runs."""
+    BARE = auto()
+    """A repository without a work tree."""
+    ASSISTANT = auto()
+    """git-annex's assistant keeps it."""
+    BY_HAND = auto()
+    """A person keeps it, and wants its work tree left alone: `receive.denyCurrentBranch` is set to refuse."""
+
+    @property
+    def is_stock(self) -> bool:
+        """Whether only git and git-annex are there to speak to."""
+        return self in (Reach.BARE, Reach.ASSISTANT, Reach.BY_HAND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +43,18 @@ class Place:
 def look_at(base: Path, path: str) -> Place:
     """What is there now; `base` is the folder that a relative path counts from, as for git."""
     real = Path(os.path.realpath(base / os.path.expanduser(path)))
-    if find_socket(real) is not None:
-        return Place(real, Reach.LINK)
-    if not real.exists():
-        return Place(real, Reach.NOTHING)
-    if (real / ".git").exists():
-        return Place(real, Reach.LINK)
-    if is_bare(real):
-        return Place(real, Reach.STOCK)
-    if is_bare(real.with_name(real.name + ".git")):  # git finds it under the shorter name too
-        return Place(real.with_name(real.name + ".git"), Reach.STOCK)
-    return Place(real, Reach.NO_REPOSITORY)
+    if (git_dir := git_dir_of(real)) is not None:
+        return Place(real, _who_keeps(git_dir))
+    for bare in (real, real.with_name(real.name + ".git")):  # git finds it under the shorter name too
+        if is_bare(bare):
+            return Place(bare, Reach.BARE)
+    return Place(real, Reach.NO_REPOSITORY if real.exists() else Reach.NOTHING)
+
+
+def _who_keeps(git_dir: Path) -> Reach:
+    if holder(git_dir) is not None:
+        return Reach.FOLDER
+    if assistant(git_dir) is not None:
+        return Reach.ASSISTANT
+    config = Config(Git(os.fsencode(git_dir), os.fsencode(git_dir), bare=True))
+    return Reach.BY_HAND if config.get("receive.denycurrentbranch") == "refuse" else Reach.FOLDER

@@ -14,6 +14,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from instep.core.errors import InstepError
 from instep.remotes.errors import DoesNotAnswer
 
 R = TypeVar("R")
@@ -61,6 +62,11 @@ class Aside:
             if call.begun and not call.ended:
                 call.left_behind = True
                 self._left_behind += 1
+
+    async def leave(self, do: Callable[[], object]) -> None:
+        """As `run`, for the last thing that is done there: nobody minds how it ends."""
+        with suppress(OSError, InstepError):
+            await self.run(do)
 
     def _came_back(self, call: _Call) -> None:
         if call.left_behind:

@@ -41,6 +41,7 @@ class LocalRepository:
         uuid = self._repo.config.get("annex.uuid")
         self.uuid = RemoteUuid(uuid) if uuid else None
         self.is_bare = self._repo.bare
+        self.follows = False
         self._inotify = Inotify()
         self._watched = GitDirectory(self._inotify, self._repo.common_dir)
 
@@ -72,7 +73,7 @@ class LocalRepository:
         try:
             if incoming.size_bytes:
                 incoming.resume(progress)
-            self._make_room((size_of(key) or source.stat().st_size) - incoming.offset)
+            self._make_room(key, source, incoming.offset)
             with source.open("rb") as file:
                 incoming.copy_rest(file.fileno(), None, progress)
             if not incoming.finish():
@@ -82,8 +83,16 @@ class LocalRepository:
         finally:
             incoming.close()
 
-    def _make_room(self, need_bytes: int) -> None:
+    def rest(self) -> None:
+        pass
+
+    def check(self) -> None:
+        if not os.path.exists(self._repo.common_dir):
+            raise RemoteGone("it is not there any more")
+
+    def _make_room(self, key: Key, source: Path, offset: int = 0) -> None:
         """Raises OSError (ENOSPC) where the content would eat into what is to stay free. # I26"""
+        need_bytes = (size_of(key) or source.stat().st_size) - offset
         disk = os.statvfs(self._repo.common_dir)
         if need_bytes + disk_reserve_bytes(self._repo.config) > disk.f_bavail * disk.f_frsize:
             raise OSError(errno.ENOSPC, "there is not enough space left")

@@ -31,6 +31,11 @@ class StockRemote(Protocol):
         """Whether it has no work tree, so that every branch of it may be pushed to."""
         ...
 
+    @property
+    def follows(self) -> bool:
+        """Whether somebody there merges at once what is pushed to `synced/BRANCH`."""
+        ...
+
     def refs(self) -> dict[str, Oid]:
         """Its branches (`refs/heads/…`) and `refs/synced/…`, as they are now."""
         ...
@@ -54,6 +59,14 @@ class StockRemote(Protocol):
     def put(self, key: Key, path: RelPath, source: Path, progress: Progress) -> bool:
         """Give it the content, which is the file `source` and belongs to `path` in the work tree; True once
         it is verified and durable there (I10, I11). False: the file does not hold the key's content."""
+        ...
+
+    def rest(self) -> None:
+        """There is nothing more to put for now: end what was started for it."""
+        ...
+
+    def check(self) -> None:
+        """Raises RemoteGone when it is not there any more, or somebody else keeps it now."""
         ...
 
     async def changed(self) -> None:

@@ -119,10 +119,19 @@ class StockSession:
 
     async def _exchange(self) -> None:
         self.bell.ring()
+        remote = self.remote
         while True:
-            with anyio.move_on_after(LATER_S if self.refused else None):
+            with anyio.move_on_after(LATER_S if self.refused or self._is_behind else None) as later:
                 await self.bell.take()
+            if later.cancelled_caught:
+                await self.aside.run(remote.check)
             await self._turn()
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether who keeps it has our work and has not merged it."""
+        there = (self._there or {}).get(f"refs/heads/{self._state.branch}")
+        return self.remote.follows and there != self._state.head
 
     def _moved(self) -> None:
         self._hands.stock_moved(self)
@@ -255,6 +264,8 @@ class StockSession:
         found = [self.refused] if self.refused else []
         if not found and self._moves():
             found.append("the newest changes are on their way")
+        elif self._is_behind:
+            found.append("it has not merged the newest changes yet")
         if self.rules.pull and any(
             self._taken.get(ref) != oid for ref, oid in self._there.items() if self._concerns(ref)
         ):

@@ -103,6 +103,7 @@ class Giving:
             while True:
                 self._busy = False
                 self._tell()
+                await self._rest()
                 candidates = await self._candidates.take()
                 self._busy = True
                 self._add(await self._aside.run(partial(self._lacking_of, candidates), long=True))
@@ -141,12 +142,17 @@ class Giving:
             if key is None:
                 await self._bells[large].take()
             elif await self._give(key, self._lacking[key]):
-                del self._lacking[key]
+                self._lacking.pop(key, None)
                 self._failed = ""
                 self._tell()
+                await self._rest()
             else:
                 self._tell()
                 await anyio.sleep(RETRY_S)
+
+    async def _rest(self) -> None:
+        if not self._lacking:
+            await self._aside.run(self._remote.rest)
 
     def _next(self, large: bool) -> Key | None:
         fitting = (key for key in self._lacking if _is_large(key) == large)

@@ -12,6 +12,7 @@ import pytest
 from instep.daemon.doctor import FOLDER, examine_all
 from instep.daemon.doctor import folder as checks
 from instep.daemon.doctor.finding import Finding
+from instep.daemon.lock import assistant
 from tests.conftest import RepositoryMaker, run_git
 
 Check = Callable[[Path], Iterator[Finding]]
@@ -54,8 +55,8 @@ def test_a_check_that_fails_is_a_finding_and_ends_no_other(tmp_path: Path) -> No
 def test_an_assistant_at_work(folder: Path) -> None:
     run_git(folder, "annex", "assistant")
     try:
-        while not (folder / ".git/annex/daemon.pid").read_text():
-            time.sleep(0.01)  # it says who it is only after it has gone to the background
+        while assistant(folder / ".git") is None:
+            time.sleep(0.01)  # it takes its lock only after it has gone to the background
         assert codes(checks.others, folder) == ["assistant-runs"]
     finally:
         run_git(folder, "annex", "assistant", "--stop")

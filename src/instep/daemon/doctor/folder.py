@@ -12,6 +12,7 @@ from instep.daemon.connect import Remotes
 from instep.daemon.doctor.finding import Finding, good, trouble
 from instep.daemon.doctor.machine import watch_limit
 from instep.daemon.examine import examine
+from instep.daemon.lock import assistant
 from instep.daemon.places import git_dir_of
 from instep.git.errors import sentence
 from instep.git.locks import stale_locks
@@ -52,21 +53,10 @@ def process(root: Path) -> Iterator[Finding]:
 
 def others(root: Path) -> Iterator[Finding]:
     """Does another program of this kind keep the same folder?"""
-    pid_file = _git_dir(root) / "annex" / "daemon.pid"
-    if (pid := _living(pid_file)) is not None:
+    if (pid := assistant(_git_dir(root))) is not None:
         yield trouble("assistant-runs", str(root), str(pid))
     else:
         yield good("no git-annex assistant works on the same files")
-
-
-def _living(pid_file: Path) -> int | None:
-    """The process that a pid file names, if it is a git-annex."""
-    try:
-        pid = int(pid_file.read_text().split()[0])
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError, IndexError):
-        return None
-    return pid if b"annex" in command else None
 
 
 def clock(root: Path) -> Iterator[Finding]:
