@@ -89,41 +89,20 @@ def test_bare_repositories_are_refused(
     assert "bare" in refusal(folder)
 
 
-def test_a_detached_head_is_refused(plain_repository: RepositoryMaker, git: GitRunner) -> None:
+def test_while_no_branch_is_checked_out_the_one_that_was_left_counts(
+    plain_repository: RepositoryMaker, git: GitRunner
+) -> None:
     folder = plain_repository()
+    git(folder, "symbolic-ref", "HEAD", "refs/heads/trunk")
     commit(folder, git)
     git(folder, "checkout", "-q", "--detach")
-    assert "no branch" in refusal(folder)
+    assert (examine(folder).kind, examine(folder).branch) == (Kind.GIT, "trunk")
 
 
 def test_an_adjusted_branch_is_refused(plain_repository: RepositoryMaker, git: GitRunner) -> None:
     folder = plain_repository()
     git(folder, "symbolic-ref", "HEAD", "refs/heads/adjusted/main(unlocked)")
     assert "adjusted" in refusal(folder)
-
-
-@pytest.mark.parametrize("doing", ["merge", "cherry-pick", "rebase", "revert"])
-def test_something_half_done_is_refused(
-    plain_repository: RepositoryMaker, git: GitRunner, doing: str
-) -> None:
-    folder = plain_repository()
-    commit(folder, git)
-    git(folder, "branch", "other")
-    (folder / "a").write_text("ours")
-    git(folder, "commit", "-q", "-a", "-m", "ours")
-    git(folder, "switch", "-q", "other")
-    (folder / "a").write_text("theirs")
-    git(folder, "commit", "-q", "-a", "-m", "theirs")
-    other = "main~1" if doing == "revert" else "main"
-    git(folder, doing, other, check=False)
-    assert "in the middle of a" in refusal(folder)
-
-
-def test_a_bisection_is_refused(plain_repository: RepositoryMaker, git: GitRunner) -> None:
-    folder = plain_repository()
-    commit(folder, git)
-    git(folder, "bisect", "start")
-    assert "bisection" in refusal(folder)
 
 
 def test_a_second_work_tree_is_refused(

@@ -111,6 +111,11 @@ class Pair:
         for folder in folders or (self.a, self.b):
             self.instep("wait", "--timeout", str(LIMIT_S), folder, limit_s=LIMIT_S + 10)
 
+    def wait_not(self, folder: Path) -> None:
+        """The folder says that it is not in step, and a `wait` for it ends with no."""
+        assert not self.status(folder)["in_step"]
+        assert self.instep("wait", "--timeout", "0.2", folder, check=False).code == 1
+
     def settle(self) -> None:
         """Until both are in step and equal: what came in while the other was asked may need another round."""
         eventually(lambda: (self.wait(), not differences(self.a, self.b))[1], "equal trees")

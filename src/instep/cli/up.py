@@ -102,6 +102,7 @@ def _facts(brought: list[Brought]) -> str:
         "branch": here.branch,
         "pid": here.pid,
         "started": here.started,
+        "waits_for": [text for text, _ in here.waits_for],
         "remotes": [_remote_facts(here, other) for other in others],
     }
     return json.dumps(facts, indent=2)
@@ -130,5 +131,8 @@ def _words(brought: list[Brought]) -> str:
     for other in others:
         new = "new remote" if _name(here, other) in here.new_remotes else "remote"
         lines.append(f"  {new} {_name(here, other)}: {other.root} (it was {other.was})")
+    for one in brought:
+        for text, fix in one.waits_for:
+            lines += [f"! {one.root}: {text}", f"  {fix}"]
     lines.append(f"See how it goes: instep status {here.root}")
     return "\n".join(lines)

@@ -37,6 +37,8 @@ class Brought:
     started: bool = False
     remotes: dict[str, str] = field(default_factory=dict[str, str])
     new_remotes: dict[str, str] = field(default_factory=dict[str, str])
+    waits_for: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """What a person is to look at before it can be in step: the sentence and the way out of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,11 @@ def _start(one: Brought, launch: Launch) -> None:
                 f"Stop it and try again: instep down {one.root}",
             ) from None
         one.pid = pid
-        return
-    one.pid = Starting(one.root, launch.command).wait()
-    one.started = True
+    else:
+        one.pid = Starting(one.root, launch.command).wait()
+        one.started = True
+    attention = ask(one.root, "status")["attention"]
+    one.waits_for = [(item["text"], item["fix"]) for item in attention if item["severity"] == "attention"]
 
 
 class _SideBySide:

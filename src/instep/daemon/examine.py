@@ -16,20 +16,12 @@ from instep.core.errors import InstepError
 from instep.daemon.places import git_dir_of, is_bare, is_kept
 from instep.git.config import Config
 from instep.git.process import Git, git_environment
+from instep.git.unfinished import branch_of
 
 OLDEST_GIT = (2, 39)
 DEFAULT_BRANCH = "main"
 LEAST_FREE_BYTES = 1 << 20
 """A repository, before anything is in it, and what is written to become one."""
-
-_HALF_DONE = {
-    "MERGE_HEAD": ("a merge", "git merge --abort"),
-    "rebase-merge": ("a rebase", "git rebase --abort"),
-    "rebase-apply": ("a rebase", "git rebase --abort"),
-    "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --abort"),
-    "REVERT_HEAD": ("a revert", "git revert --abort"),
-    "BISECT_LOG": ("a bisection", "git bisect reset"),
-}
 
 
 class Refused(InstepError):
@@ -64,7 +56,7 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Found:
     """A path that can be a folder. For what is no repository yet, `branch` and `object_format` are those
-    that git would give a new one."""
+    that git would give a new one; while no branch is checked out, `branch` is the one that was left."""
 
     root: Path
     kind: Kind
@@ -151,11 +143,10 @@ def _examine_repository(root: Path, git_dir: Path) -> Found:
         raise Refused(
             f"The repository {root} has its files elsewhere, in {worktree}.", "Use a clone instead."
         )
-    for name, (what, way_out) in _HALF_DONE.items():
-        if (git_dir / name).exists():
-            raise Refused(f"{root} is in the middle of {what}.", f"Finish it first, or give it up: {way_out}")
     kind = Kind.ANNEX if config.get("annex.uuid") else Kind.GIT
-    return Found(root, kind, _branch(root, git_dir), config.get("extensions.objectformat") or "sha1", config)
+    return Found(
+        root, kind, _branch(root, git_dir, config), config.get("extensions.objectformat") or "sha1", config
+    )
 
 
 def _examine_bare(root: Path) -> Found:
@@ -169,11 +160,8 @@ def _examine_bare(root: Path) -> Found:
     return Found(root, kind, branch, config.get("extensions.objectformat") or "sha1", config)
 
 
-def _branch(root: Path, git_dir: Path) -> str:
-    head = os.fsdecode((git_dir / "HEAD").read_bytes()).strip()
-    if not head.startswith("ref: refs/heads/"):
-        raise Refused(f"{root} has no branch checked out.", "Check one out first: git switch BRANCH")
-    branch = head.removeprefix("ref: refs/heads/")
+def _branch(root: Path, git_dir: Path, config: Config) -> str:
+    branch = branch_of(os.fsencode(git_dir), config)
     if branch.startswith("adjusted/"):
         raise Refused(
             f"{root} has the adjusted branch {branch} checked out, which is not supported yet.",

@@ -107,6 +107,7 @@ class Folder:
     async def run(self, ready: ServiceReady) -> None:
         """Start everything, look at the whole folder once, and work until cancelled."""
         state = self._state
+        state.turns.look()
         self._set_remotes()
         self._commit.put(self._opened.dirty)
         self._index.start_from(state.tree, self._opened.index_differs, self._opened.index_late)
@@ -152,6 +153,8 @@ class Folder:
         state = self._state
         while True:
             await self._refs.take()
+            state.turns.hint()
+            self._moved()
             await anyio.sleep(REFS_AFTER_S)
             branch = state.repo.refs.head_branch()
             if branch != state.branch or state.repo.refs.read(state.branch_ref) != state.head:
@@ -336,7 +339,7 @@ class Folder:
             self._state.branch,
             self._state.head,
             self._locations.head,
-            self._commit.idle and self._merge.idle,
+            self._commit.idle and self._merge.idle and self._state.turns.half_done is None,
             self._transfer.missing + len(self._state.lag),
             self._transfer.missing_bytes,
         )
@@ -381,7 +384,9 @@ class Folder:
             await self._changed.wait()
 
     def outstanding(self, remote: str | None) -> list[str]:
-        found: list[str] = []
+        self._state.turns.look()
+        half_done = self._state.turns.half_done
+        found = [] if half_done is None else [f"waiting for {half_done}"]
         if not self._commit.idle:
             found.append("changes are being committed")
         if not self._merge.idle:

@@ -1,4 +1,5 @@
-"""The few files of a repository's git directory whose changes matter: HEAD and branches, config, exclude.
+"""The few files of a repository's git directory whose changes matter: HEAD and branches, config, exclude,
+and what a merge, rebase or the like leaves there while it is half done.
 
 `refs/synced` counts too: git-annex's assistant pushes there what it can't push to a branch. git replaces all
 of them by renaming a `.lock` file, whose own coming and going is not reported. Shares an inotify descriptor
@@ -11,10 +12,18 @@ import os
 from instep.fs import inotify as i
 from instep.fs.inotify import Event, Inotify
 
+HALF_DONE = frozenset(
+    {b"rebase-merge", b"rebase-apply", b"MERGE_HEAD", b"CHERRY_PICK_HEAD", b"REVERT_HEAD", b"sequencer"}
+    | {b"BISECT_LOG"}
+)
+"""Files and directories that come and go with a merge, rebase or the like that takes more than one command.
+"""
 EVERYTHING = frozenset({"refs", "config", "exclude"})
 
 _MASK = i.IN_CREATE | i.IN_CLOSE_WRITE | i.IN_MOVED_TO | i.IN_MOVED_FROM | i.IN_DELETE | i.IN_ONLYDIR
-_TOP = {b"HEAD": "refs", b"packed-refs": "refs", b"config": "config", b"config.worktree": "config"}
+_TOP = {b"HEAD": "refs", b"packed-refs": "refs", b"config": "config", b"config.worktree": "config"} | (
+    dict.fromkeys(HALF_DONE, "refs")
+)
 
 
 class GitDirectory:
@@ -60,7 +69,10 @@ class GitDirectory:
         return "refs" if place == "heads" else ""
 
     def _directory(self, place: str, event: Event) -> str:
-        """A directory came or went: `info`, `refs`, `heads`, or one of branches with a slash in the name."""
+        """A directory came or went: `info`, `refs`, `heads`, that of branches with a slash in the name, or
+        what a rebase keeps."""
+        if place == "top" and event.name in HALF_DONE:
+            return "refs"
         if place == "info" or (place == "top" and event.name not in (b"info", b"refs")):
             return ""
         if event.mask & (i.IN_CREATE | i.IN_MOVED_TO):

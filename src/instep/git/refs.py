@@ -20,6 +20,7 @@ from instep.git.process import Git, Pipe, PipeBroken
 HEADS = "refs/heads/"
 _MOST_REASONS = 4
 _MOST_HOPS = 5
+_REFLOG_BYTES = 1 << 16
 _OWN_TO_WORK_TREE = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
 
 
@@ -109,6 +110,23 @@ class Refs:
                 return
             self._raise(moves, broken)
         passed(Point.REF_MOVED)
+
+    def last_move(self, name: str, reason: str) -> Oid | None:
+        """Where the ref was moved to when its reflog last said a reason that begins so, as far as its end
+        goes back."""
+        try:
+            with open(self._common_dir + b"/logs/" + os.fsencode(name), "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - _REFLOG_BYTES))
+                lines = file.read().splitlines()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        width = 2 * self._format.oid_bytes
+        found = re.compile(
+            rb"[0-9a-f]{%d} ([0-9a-f]{%d}) .*\t%b" % (width, width, re.escape(reason.encode()))
+        )
+        moves = (match for line in reversed(lines) if (match := found.match(line)))
+        match = next(moves, None)
+        return None if match is None else Oid(bytes.fromhex(match[1].decode()))
 
     def idle(self) -> None:
         """Ends the lasting git processes; they start again when needed."""

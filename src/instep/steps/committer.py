@@ -12,9 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from instep.core.commit import Commit, Signature, describe
-from instep.core.errors import InstepError
-from instep.core.tree import diff, edit, lookup, walk
+from instep.core.commit import describe
+from instep.core.tree import edit, lookup, walk
 from instep.core.types import Change, Entry, Key, Object, Oid, RelPath
 from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch
@@ -22,9 +21,10 @@ from instep.fs.identity import Identity
 from instep.fs.read import Gone, NotCaptured, StillOpen, identify
 from instep.fs.scan import scan
 from instep.git.errors import RefMoved
-from instep.git.identity import identity
 from instep.git.refs import RefUpdate
+from instep.steps.following import Following
 from instep.steps.look import Look, Sight, pass_over, root_is_whole
+from instep.steps.own_commits import own_commit
 from instep.steps.state import FolderState
 
 MAX_CHANGES = 512
@@ -75,6 +75,7 @@ class Committer:
         self._clock = clock
         self._refused = False
         """Whether the disk did not take the last commit."""
+        self.follow_branch = Following(state, clock).follow
 
     def expand(self, scans: Iterable[RelPath]) -> deque[RelPath]:
         """Every path at or below these directories that exists or is tracked, in order, each once."""
@@ -84,23 +85,6 @@ class Committer:
             found.update(path for path, _ in scan(state.work_tree.root, under, state.skip, pass_over))
             found.update(path for path, _ in walk(state.tree, state.repo.objects.tree, under))
         return deque(sorted(found))
-
-    def follow_branch(self) -> set[RelPath]:
-        """Somebody else may have moved the branch: stand where it stands now.
-
-        Gives the paths in which it differs from before. Raises InstepError when no branch is checked out.
-        """
-        state = self._state
-        branch = state.repo.refs.head_branch()
-        if branch is None:
-            raise InstepError("No branch is checked out.", "Check one out: git switch BRANCH")
-        tip = state.repo.refs.read(f"refs/heads/{branch}")
-        if (branch, tip) == (state.branch, state.head):
-            return set()
-        state.repo.sync()  # I10
-        before = state.tree
-        state.branch, state.head = branch, tip
-        return {change.path for change in diff(before, state.tree, state.repo.objects.tree)}
 
     def commit(self, paths: deque[RelPath], *, even_ignored: bool = False) -> Committed:
         """Look at paths (taking them from the left, up to the limits of one commit) and commit what
@@ -171,9 +155,9 @@ class Committer:
     def _check_branch(self, mark: Identity | None) -> None:
         """Raises RefMoved if a person's git changed the work tree, or the branch, since then. # I27"""
         state = self._state
-        tip = state.repo.refs.read(state.branch_ref)
-        if (tip, state.turns.mark(), state.repo.refs.head_branch()) != (state.head, mark, state.branch):
-            raise RefMoved(state.branch_ref, state.head, tip)
+        state.check_head()
+        if state.turns.mark() != mark:
+            raise RefMoved(state.branch_ref, state.head, state.head)
 
     def _move_branch(self, commit: Oid, done: Committed) -> None:
         """Raises RefMoved; but a commit that a peer may have already is left to be merged like a fork."""
@@ -281,12 +265,8 @@ class Committer:
     def _add_commit(
         self, tree: Oid, parents: tuple[Oid, ...], message: bytes, objects: dict[Oid, Object]
     ) -> Oid:
-        name, email = identity(self._state.repo.config)
-        now = self._clock()
-        who = Signature(name, email, int(now), time.strftime("%z", time.localtime(now)).encode())
-        data = Commit(tree, parents, who, who, message).encode()
-        oid = self._state.repo.format.hash(b"commit", data)
-        objects[oid] = Object(b"commit", data)
+        oid, commit = own_commit(self._state.repo, tree, parents, message, self._clock())
+        objects[oid] = commit
         return oid
 
     def _store(self, look: Look, batch: Batch, objects: dict[Oid, Object], done: Committed) -> None:

@@ -58,6 +58,7 @@ class IndexStep:
         self._took_s = 0.0
         self._failed = False
         """Whether a writing was begun that did not come to its end."""
+        self._is_elsewhere = False
         self.mailbox: Mailbox[set[RelPath]] = Mailbox(set[RelPath])
 
     def start_from(
@@ -85,7 +86,7 @@ class IndexStep:
                 self._unsettled |= self.mailbox.content
                 self.mailbox.content.clear()
             self._failed = False
-            if self._unsettled:
+            if self._unsettled or self._is_elsewhere:
                 self.touch()
             if self._written is not None:
                 await self._written()
@@ -101,6 +102,9 @@ class IndexStep:
     def _write(self) -> bool:
         """Bring some entries up to date; whether there are more."""
         state, started = self._state, time.monotonic()
+        self._is_elsewhere = not state.is_at_head()
+        if self._is_elsewhere:  # a person's git wrote the index of another commit: later
+            return False
         updates = self._updates()
         try:
             self._unsettled |= write_index(state.repo, updates)

@@ -101,9 +101,17 @@ class MergeStep:
             await self._merge(incoming.arrivals[0])
             incoming.arrivals.pop(0)
         if incoming.retry:
-            paths, merger = set(incoming.retry), self._merger
-            self._tell(await self._state.work(lambda: merger.retry(paths)))
+            await self._retry(set(incoming.retry))
             incoming.retry.clear()
+
+    async def _retry(self, paths: set[RelPath]) -> None:
+        while True:
+            try:
+                self._tell(await self._state.work(lambda: self._merger.retry(paths)))
+            except RefMoved:
+                self._put(await self._state.work(self._merger.follow_branch))
+            else:
+                return
 
     async def _merge(self, arrival: Arrival) -> None:
         self._state.board.activity("merge", f"taking in what came from {arrival.origin or 'here'}")

@@ -13,19 +13,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from instep.core.commit import merge_commit
-from instep.core.merge import Conflict, merge_trees, overlay
-from instep.core.merge import Merged as MergedTrees
-from instep.core.merge import merge_bases as virtual_base
+from instep.core.merge import Conflict
 from instep.core.tree import diff, lookup, parents
 from instep.core.types import Change, Key, Object, Objects, Oid, RelPath
 from instep.fs.crash import Point, passed
-from instep.git.history import is_ancestor, merge_bases
+from instep.git.history import is_ancestor
 from instep.git.refs import RefUpdate
-from instep.git.textmerge import text_merger
 from instep.steps.arrival import Arrival, check_arrival, check_names
 from instep.steps.committer import Committed, Committer
 from instep.steps.install import Installer, Refusal
 from instep.steps.lag import Cause, Lag
+from instep.steps.meeting import Meeting
 from instep.steps.placed import Placed
 from instep.steps.state import FolderState
 
@@ -67,7 +65,7 @@ class Merger:
         self._state = state
         self._committer = committer
         self._installer = installer
-        self._merge_text = text_merger(state.repo)
+        self._meeting = Meeting(state)
         self._placed = Placed(state)
         self.follow_branch = committer.follow_branch
 
@@ -75,13 +73,14 @@ class Merger:
         """Bring the folder to where its own head and the arrived one meet.
 
         Raises BadArrivalError or IncompleteError (nothing was moved), RefMoved (somebody else moved the
-        branch: call again), OSError.
+        branch, or checked out another: call again), OSError.
         """
         with self._state.repo.objects.writing(arrival.objects):
             return self._merge(arrival)
 
     def _merge(self, arrival: Arrival) -> Merged:
         state, done = self._state, Merged()
+        state.check_head()
         check_arrival(state.repo, arrival)
         fresh = dict(arrival.objects)
         if not self._is_next(arrival):
@@ -111,8 +110,9 @@ class Merger:
         return done
 
     def retry(self, paths: Iterable[RelPath]) -> Merged:
-        """Try again to put in place what lags, and content that has come. Raises OSError."""
+        """Try again to put in place what lags, and content that has come. Raises RefMoved, OSError."""
         state, done = self._state, Merged()
+        state.check_head()
         changes: list[Change] = []
         for path in sorted(paths):
             lag = state.lag.get(path)
@@ -152,7 +152,7 @@ class Merger:
             return _Target(head, self._state.tree_of(head), {}, ())
         if is_ancestor(self._state.repo, head, ours):
             return None
-        root, objects, conflicts = self._merge_trees(ours, head)
+        root, objects, conflicts = self._meeting.trees(ours, head)
         if self._is_left_to_peer(arrival, root):
             return None
         if root == self._state.tree and arrival.peer_joins is not None and not arrival.ripe:
@@ -177,18 +177,6 @@ class Merger:
         if arrival.peer_joins is None or root != self._state.tree:
             return False
         return arrival.peer_joins or root != self._state.tree_of(arrival.head)
-
-    def _merge_trees(self, ours: Oid, theirs: Oid) -> MergedTrees:
-        """The merged tree of two commits. Several merge bases are first merged themselves. # I14"""
-        state, form = self._state, self._state.repo.format
-        read, trees = state.repo.objects.tree, state.tree_of
-        rules = (state.key_of, self._merge_text, form)
-        bases = [trees(base) for base in merge_bases(state.repo, ours, theirs)]
-        if not bases:
-            return merge_trees(None, trees(ours), trees(theirs), read, *rules)
-        base = virtual_base(bases, None, read, *rules)
-        read = overlay(read, base.objects, form)
-        return merge_trees(base.root, trees(ours), trees(theirs), read, *rules)
 
     def _is_next(self, arrival: Arrival) -> bool:
         """Whether this is a small step on from where we are: then its objects are written with the files."""

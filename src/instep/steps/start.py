@@ -17,7 +17,6 @@ from instep.annex.branch import AnnexBranch
 from instep.annex.settings import read_settings
 from instep.annex.setup import check_supported, uuid_of
 from instep.annex.store import AnnexStore
-from instep.core.errors import InstepError
 from instep.core.pointers import key_of_pointer
 from instep.core.tree import lookup, walk
 from instep.core.types import Entry, Key, RelPath
@@ -27,6 +26,8 @@ from instep.fs.watcher import TreeWatcher
 from instep.git.differences import compare
 from instep.git.ignore import IgnoreRules
 from instep.git.repository import Repository
+from instep.git.unfinished import branch_of, unfinished
+from instep.steps.following import Following
 from instep.steps.lag import Cause
 from instep.steps.look import pass_over
 from instep.steps.pointers import PointerBook
@@ -70,11 +71,9 @@ def open_folder(root: Path, board: Board) -> Opened:
     """Open a folder that `up` has made ready. Raises InstepError with the way out."""
     repo = Repository.open(root)
     shutil.rmtree(repo.staging, ignore_errors=True)  # what a killed process had written aside
-    branch = repo.refs.head_branch()
     for objection in check_supported(repo):
         raise objection
-    if branch is None:
-        raise InstepError("No branch is checked out.", "Check one out: git switch BRANCH")
+    branch = branch_of(repo.git_dir, repo.config)  # while none is checked out, the steps wait
     annex_branch = AnnexBranch(repo)
     state = FolderState(
         repo=repo,
@@ -88,6 +87,8 @@ def open_folder(root: Path, board: Board) -> Opened:
         board=board,
     )
     repo.sync()  # I10: what git and git-annex did while nothing ran here
+    if unfinished(repo.git_dir) is None:
+        Following(state).catch_up()
     watcher = TreeWatcher(repo.root, state.skip)
     watcher.start()
     watcher.watch_git(repo.git_dir)

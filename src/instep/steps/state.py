@@ -19,6 +19,7 @@ from instep.core.tree import lookup
 from instep.core.types import MODE_LINK, Entry, Key, Oid, RelPath, RemoteUuid
 from instep.fs.install import WorkTree
 from instep.fs.read import Gone, identify
+from instep.git.errors import RefMoved
 from instep.git.ignore import IgnoreRules
 from instep.git.repository import Repository
 from instep.steps.additions import Additions
@@ -83,6 +84,16 @@ class FolderState:
 
     def tree_of(self, commit: Oid) -> Oid:
         return self.repo.objects.commit(commit).tree
+
+    def check_head(self) -> None:
+        """Raises RefMoved if HEAD stands elsewhere than we believe: `follow_branch` first then. # I27"""
+        if not self.is_at_head():
+            raise RefMoved(self.branch_ref, self.head, self.repo.refs.read(self.branch_ref))
+
+    def is_at_head(self) -> bool:
+        """Whether HEAD, and the branch that it names, stand where we believe."""
+        refs = self.repo.refs
+        return refs.head_branch() == self.branch and refs.read(self.branch_ref) == self.head
 
     async def work(self, do: Callable[[], R]) -> R:
         """Run blocking work as the folder's one writer, while no git command of a person's changes the work

@@ -4,6 +4,10 @@ A git that changes the work tree (checkout, reset, merge, stash) holds `index.lo
 puts the new index in place, and only after that it moves HEAD or the branch. What the work tree holds in
 between belongs to a commit that HEAD does not name yet: committed then, a checkout would look like edits of
 the branch that it left. The lock of a git that was killed belongs to nobody, and is taken away.
+
+What a person leaves half done (a merge with conflicts, a rebase that stopped, a detached HEAD) is waited for
+too, however long it takes, and the status says so; nothing is written to the work tree or the branch
+meanwhile.
 """
 
 import os
@@ -16,6 +20,7 @@ from instep.core.status import shown
 from instep.fs.identity import Identity
 from instep.git.locks import git_at_work, remove_stale_locks
 from instep.git.repository import Repository
+from instep.git.unfinished import Unfinished, unfinished
 from instep.steps.ports import Board
 
 LOOK_S = 0.02
@@ -27,6 +32,10 @@ INDEX_LIFE_S = 2.0
 """So long after it wrote the index a git may be about to move HEAD; one that lives longer shows a pager."""
 
 
+LOOK_AGAIN_S = 5.0
+"""While something is half done, its end is looked for at every hint and, since hints get lost, so often."""
+
+
 class Turns:
     """Knows whether somebody else's git is at work. One thread at a time: the folder's one writer."""
 
@@ -35,6 +44,8 @@ class Turns:
         self._board = board
         self._index: Identity | None = None
         self._suspect_at = 0.0
+        self._said: Unfinished | None = None
+        self._hinted = anyio.Event()
         self.note_index()
 
     def note_index(self) -> None:
@@ -45,6 +56,10 @@ class Turns:
         """Until no git command is in the middle of changing the work tree."""
         while True:
             await self._until_unlocked()
+            if self.look():
+                with anyio.move_on_after(LOOK_AGAIN_S):
+                    await self._hinted.wait()
+                continue
             index = self._identity()
             if index == self._index:
                 return
@@ -52,6 +67,29 @@ class Turns:
                 self._index = index
                 continue  # it may have begun again
             await anyio.sleep(LOOK_S)
+
+    def hint(self) -> None:
+        """Something changed in the git directory: something was begun, perhaps, or is finished."""
+        self.look()
+        self._hinted.set()
+        self._hinted = anyio.Event()
+
+    @property
+    def half_done(self) -> str | None:
+        """What was waited for when it was last looked at."""
+        return self._said and (self._said.what or "a branch to be checked out")
+
+    def look(self) -> bool:
+        """Whether a person has something half done now; the conditions on the board follow it. # I29"""
+        found = unfinished(self._repo.git_dir)
+        if found != self._said:
+            for code in ("half-done", "branch-detached"):
+                self._board.clear_condition(code)
+            if found is not None:
+                code = "half-done" if found.what else "branch-detached"
+                self._board.raise_condition(code, "", f"{found.what} ({found.way_out} gives it up)")
+            self._said = found
+        return found is not None
 
     async def unlock(self) -> None:
         """Take away what killed gits left locked; to be called as the folder's one writer."""
