@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from instep.core.types import RelPath
+from instep.fs.inotify import Ears
 from instep.fs.read import stat_beneath
 from instep.fs.scan import scan_beneath
 from instep.fs.watcher import Observed, TreeWatcher
@@ -47,16 +48,22 @@ def seen(root_fd: int, path: RelPath, st: os.stat_result) -> tuple[int, int, byt
 class Follower:
     """Starts from a scan, then believes the watcher."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, ears: Ears | None = None) -> None:
         self.root = root
         self.root_fd = os.open(root, os.O_PATH)
-        self.watcher = TreeWatcher(os.fsencode(root), skip_ignored)
+        self.watcher = TreeWatcher(os.fsencode(root), skip_ignored, ears)
         self.watcher.start()
         self.picture = picture(root)
 
     def follow(self) -> Observed:
-        """One read of the watcher, resolved by looking."""
+        """One read of the watcher, and a look where it is deaf, resolved by looking."""
         observed = self.watcher.read()
+        regained = self.watcher.retry()
+        if unheard := self.watcher.unheard:
+            seen = self.watcher.look(unheard)
+            observed.dirty |= seen.dirty
+            observed.scan |= seen.scan
+        observed.scan |= regained
         for path in observed.dirty:
             self._look(path)
         for under in observed.scan:

@@ -12,11 +12,49 @@ from hypothesis import strategies as st
 
 from instep.core.types import RelPath
 from instep.fs import inotify
+from instep.fs.inotify import Ears
 from instep.fs.watcher import TreeWatcher
 
 from .bursts import Burst
 from .conftest import Root
 from .follower import ROOT, Follower, picture, skip_ignored
+
+
+class FewWatches(inotify.Inotify):
+    """The kernel's answer at the limit of watches."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.wds: set[int] = set()
+        self.tries = 0
+
+    def add(self, path: bytes, mask: int) -> int:
+        self.tries += 1
+        wd = super().add(path, mask)
+        self.wds.add(wd)
+        if len(self.wds) > self.limit:
+            self.wds.discard(wd)
+            self.remove(wd)
+            raise OSError(28, "No space left on device")
+        return wd
+
+    def remove(self, wd: int) -> None:
+        self.wds.discard(wd)
+        super().remove(wd)
+
+
+ALL_EARS: dict[str, Callable[[], Ears]] = {
+    "kernel": inotify.open_ears,
+    "portable": inotify.Deaf,
+    "kernel at its limit": lambda: FewWatches(3),
+}
+
+
+@pytest.fixture(params=ALL_EARS)
+def ears(request: pytest.FixtureRequest) -> Ears:
+    """Each way to watch: what holds of one must hold of all."""
+    return ALL_EARS[request.param]()
 
 
 @pytest.fixture
@@ -31,9 +69,9 @@ def in_step(follower: Follower) -> bool:
     return follower.picture == picture(follower.root)
 
 
-def holds_after(root: Root, acts: list[Callable[[], object]]) -> None:
+def holds_after(root: Root, ears: Ears, acts: list[Callable[[], object]]) -> None:
     """After each act on its own: every one must be noticed by itself."""
-    follower = Follower(root.path)
+    follower = Follower(root.path, ears)
     for act in acts:
         act()
         assert in_step(follower)
@@ -41,12 +79,13 @@ def holds_after(root: Root, acts: list[Callable[[], object]]) -> None:
     follower.close()
 
 
-def test_each_way_to_change_a_file_is_noticed(root: Root) -> None:
+def test_each_way_to_change_a_file_is_noticed(root: Root, ears: Ears) -> None:
     f, g = root.at(root.file(b"d/f", b"123456")), root.at(b"d/g")
     outside = root.path.parent / "outside"
     outside.write_bytes(b"from outside")
     holds_after(
         root,
+        ears,
         [
             lambda: f.write_bytes(b"1234"),
             lambda: os.truncate(f, 2),
@@ -65,11 +104,12 @@ def test_each_way_to_change_a_file_is_noticed(root: Root) -> None:
     )
 
 
-def test_each_way_to_change_a_directory_is_noticed(root: Root) -> None:
+def test_each_way_to_change_a_directory_is_noticed(root: Root, ears: Ears) -> None:
     root.file(b"d/e/f")
     d, outside = root.at(b"d"), root.path.parent / "outside"
     holds_after(
         root,
+        ears,
         [
             lambda: root.file(b"new/with/file"),
             lambda: root.file(b"new/with/second"),
@@ -99,13 +139,13 @@ def test_watches_are_as_many_as_directories(root: Root, follower: Follower) -> N
     assert len(follower.watcher) == 1
 
 
-@given(seed=st.integers(0, 2**32))
-@settings(max_examples=8)
-def test_bursts_of_another_process(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+@given(seed=st.integers(0, 2**32), kind=st.sampled_from(sorted(ALL_EARS)))
+@settings(max_examples=12)
+def test_bursts_of_another_process(tmp_path_factory: pytest.TempPathFactory, seed: int, kind: str) -> None:
     root = tmp_path_factory.mktemp("burst") / "root"
     root.mkdir()
     Burst(root, seed).run(30)
-    follower = Follower(root)
+    follower = Follower(root, ALL_EARS[kind]())
     child = os.fork()  # a process: a thread would take turns with us
     if child == 0:
         try:
@@ -225,36 +265,44 @@ def test_a_root_made_anew_is_not_the_root(root: Root) -> None:
     watcher.close()
 
 
-class FewWatches(inotify.Inotify):
-    """The kernel's answer at the limit of watches."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.limit = limit
-        self.wds: set[int] = set()
-
-    def add(self, path: bytes, mask: int) -> int:
-        wd = super().add(path, mask)
-        self.wds.add(wd)
-        if len(self.wds) > self.limit:
-            self.wds.discard(wd)
-            self.remove(wd)
-            raise OSError(28, "No space left on device")
-        return wd
-
-
-def test_the_watch_limit_is_named(root: Root) -> None:
+def test_past_the_limit_of_watches_the_rest_is_looked_at(root: Root) -> None:
+    """I21"""
     for name in (b"a/x/f", b"b/x/f"):
         root.file(name)
     few = FewWatches(2)
-    watcher = TreeWatcher(root.name, skip_ignored, few)
-    watcher.start()
-    assert len(watcher) == 2
-    assert len(watcher.unwatched) == 2
+    follower = Follower(root.path, few)
+    watcher = follower.watcher
+    assert (len(watcher), len(watcher.unwatched)) == (2, 2)
+    for name in (b"a/x/f", b"b/x/f", b"b/new/f", b"c/f"):
+        root.file(name, b"changed")
+        assert in_step(follower)
     few.limit = 100
-    watcher.refresh()
-    assert (len(watcher), watcher.unwatched) == (5, set())
-    watcher.close()
+    follower.follow()
+    assert (len(watcher), watcher.unwatched) == (7, set())
+    for name in (b"a/x/f", b"b/x/f", b"b/new/f", b"c/f"):
+        root.file(name, b"and again")
+        assert watcher.read().dirty == {name}
+    follower.close()
+
+
+def test_at_the_limit_a_round_tries_one_watch(root: Root) -> None:
+    """I28"""
+    for n in range(200):
+        root.file(b"%d/f" % n)
+    few = FewWatches(50)
+    follower = Follower(root.path, few)
+    before = few.tries
+    assert (follower.watcher.retry(), few.tries - before) == (set(), 1)
+    follower.close()
+
+
+def test_what_was_never_looked_at_is_scanned_once(root: Root) -> None:
+    """I21 I28"""
+    root.file(b"d/f")
+    follower = Follower(root.path, inotify.Deaf())
+    observed = follower.follow()
+    assert (observed.dirty, observed.scan) == (set(), set())  # the start's own look is the first
+    follower.close()
 
 
 def test_a_directory_that_becomes_readable_is_scanned(root: Root) -> None:
@@ -271,7 +319,9 @@ def test_a_directory_that_becomes_readable_is_scanned(root: Root) -> None:
     watcher.close()
 
 
-def test_names_are_bytes(root: Root, follower: Follower) -> None:
+def test_names_are_bytes(root: Root, ears: Ears) -> None:
+    follower = Follower(root.path, ears)
     for name in (b"n\xff\nx", b"-rf", b"n" * 255, b"d\xfe/\xff"):
         root.file(name)
         assert in_step(follower)
+    follower.close()

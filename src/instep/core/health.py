@@ -108,8 +108,15 @@ _DECLARED = (
     ),
     Condition(
         "watch-limit",
-        "The kernel's limit of watches is reached; changes below {subject} are found by looking only.",
-        "Raise it: sudo sysctl fs.inotify.max_user_watches=1048576",
+        "The kernel's limit of watches is reached; changes below {detail} are found by looking only.",
+        "Raise it, instep goes on by itself: sudo sysctl fs.inotify.max_user_watches=1048576",
+        "notice",
+    ),
+    Condition(
+        "instances-used-up",
+        "Too many programs of yours watch files; changes in this folder are found by looking only.",
+        "Raise the limit, instep goes on by itself: sudo sysctl fs.inotify.max_user_instances=1024",
+        "notice",
     ),
     Condition(
         "step-failed",

@@ -188,7 +188,7 @@ class Folder:
     async def _note_pointers(self) -> None:
         """Write down which files are pointers, if nothing waits to be looked at: the next start asks."""
         checked_s = time.time()
-        self._watch.read()
+        await self._watch.look()
         if self._commit.idle and self._merge.idle:
             paths = {*self._transfer.missing_paths, *self._state.lag.paths}
             book = PointerBook(self._state.repo)
@@ -379,7 +379,7 @@ class Folder:
     async def wait(self, remote: str | None) -> None:
         if remote is not None and remote not in self._peers.names and remote not in self._peers.sessions:
             raise InstepError(f"There is no remote {remote}.", "See: instep remote list")
-        self._watch.read()  # events of all that was done before the call are in the queue by now
+        await self._watch.look()  # events of all that was done before the call are in the queue by now
         while self.outstanding(remote):
             await self._changed.wait()
 

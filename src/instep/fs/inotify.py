@@ -3,7 +3,7 @@
 import errno
 import os
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from instep.fs import syscalls
 
@@ -24,6 +24,16 @@ IN_DONT_FOLLOW = 0x2000000
 IN_EXCL_UNLINK = 0x4000000
 IN_ISDIR = 0x40000000
 
+SHARED = frozenset(
+    {
+        *(0x6969, 0x517B, 0xFF534D42, 0xFE534D42),  # nfs, smb, cifs, smb2
+        *(0x01021997, 0x65735546, 0x786F4256),  # 9p; fuse (sshfs, virtiofs, a phone); vboxsf
+        *(0x00C36400, 0x5346414F, 0x73757245, 0x0BD00BD0),  # ceph, afs, coda, lustre
+        *(0x01161970, 0x7461636F),  # gfs2, ocfs2
+    }
+)
+"""File systems (`f_type` of statfs) on which others change files too, of which our kernel tells nothing."""
+
 _GULP_BYTES = 1 << 20
 _GULPS = 32
 _HEAD = struct.Struct("iIII")
@@ -38,8 +48,66 @@ class Event(NamedTuple):
     name: bytes
 
 
+class Ears(Protocol):
+    """What tells of changes: the kernel, or nobody. Not for several threads at once."""
+
+    hears: bool
+    """Whether there is a descriptor to wait for, and any use in adding watches."""
+    why: int
+    """Why not: an errno, or 0."""
+
+    def fileno(self) -> int: ...
+    def add(self, path: bytes, mask: int) -> int: ...
+    def remove(self, wd: int) -> None: ...
+    def read(self) -> list[Event]: ...
+    def close(self) -> None: ...
+
+    def better(self) -> "Ears":
+        """Those that can be had now: itself, if it hears."""
+        ...
+
+
+class Deaf:
+    """Hears nothing, since the kernel refused (`why`: its errno) or none is wanted (0); all is to be looked
+    at."""
+
+    hears = False
+
+    def __init__(self, why: int = 0) -> None:
+        self.why = why
+
+    def fileno(self) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    def add(self, path: bytes, mask: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    def remove(self, wd: int) -> None: ...
+
+    def read(self) -> list[Event]:
+        return []
+
+    def close(self) -> None: ...
+
+    def better(self) -> Ears:
+        return open_ears() if self.why else self
+
+
+def open_ears() -> Ears:
+    """The kernel's; or deaf ones, at its limit of instances and where it has no inotify."""
+    try:
+        return Inotify()
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSYS):
+            raise
+        return Deaf(error.errno)
+
+
 class Inotify:
     """Not for several threads at once."""
+
+    hears = True
+    why = 0
 
     def __init__(self) -> None:
         self._fd = syscalls.inotify_init()
@@ -59,6 +127,9 @@ class Inotify:
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
+
+    def better(self) -> Ears:
+        return self
 
     def read(self) -> list[Event]:
         """All events that wait now (as many as 32 MiB hold; the rest waits on). Never blocks."""

@@ -16,8 +16,9 @@ from instep.fs import inotify as i
 from instep.fs import lease
 from instep.fs.beneath import lstat_beneath, open_beneath
 from instep.fs.gitdir import EVERYTHING, GitDirectory
-from instep.fs.inotify import Event, Inotify
+from instep.fs.inotify import Ears, Event, open_ears
 from instep.fs.lease import Writers
+from instep.fs.pictures import Pictures, Seen
 from instep.fs.scan import Skip
 from instep.fs.watched import WatchedDirectory, WatchedTree
 
@@ -56,16 +57,22 @@ class TreeWatcher:
     """Watches every directory below `root` that is not skipped. Not for several threads at once.
 
     `fileno()` is readable when `read` has something. `skip` is asked about directories (a skipped one is not
-    watched, nor anything below) and about files. Directories that can't be watched, and so have to be scanned
-    from time to time, are in `unwatched` (the kernel's limit, or no more memory) and `unreadable`;
-    repositories inside the folder, which are left alone, in `nested`; sockets, FIFOs and devices that were
-    there when a directory was listed, in `special`.
+    watched, nor anything below) and about files. Directories that can't be watched (the kernel's limit, no
+    more memory, no inotify at all) are in `unwatched`: what is in them is found by `look` only. Those that
+    can't be listed are in `unreadable`; repositories inside the folder, which are left alone, in `nested`;
+    sockets, FIFOs and devices that were there when a directory was listed, in `special`.
+
+    `unreliable`: not all changes are told, as other computers make some of them; so everything is looked at.
     """
 
-    def __init__(self, root: bytes, skip: Skip, inotify: Inotify | None = None) -> None:
+    def __init__(
+        self, root: bytes, skip: Skip, inotify: Ears | None = None, *, unreliable: bool = False
+    ) -> None:
         self._root = root
         self._skip = skip
-        self._inotify = Inotify() if inotify is None else inotify
+        self._inotify = open_ears() if inotify is None else inotify
+        self._unreliable = unreliable
+        self._pictures = Pictures(root, skip)
         self._tree = WatchedTree()
         self._git: GitDirectory | None = None
         self._root_id: tuple[int, int] | None = None
@@ -79,6 +86,26 @@ class TreeWatcher:
     def fileno(self) -> int:
         return self._inotify.fileno()
 
+    @property
+    def hears(self) -> bool:
+        """Whether `fileno` can be waited for."""
+        return self._inotify.hears
+
+    @property
+    def why_deaf(self) -> int:
+        """The errno with which the kernel refused to tell anything at all; else 0."""
+        return self._inotify.why
+
+    @property
+    def unheard(self) -> frozenset[RelPath]:
+        """The directories that are to be looked at from time to time."""
+        return frozenset({RelPath(b"")} if self._unreliable else self.unwatched)
+
+    @property
+    def repositories(self) -> set[RelPath]:
+        """The repositories of their own that are known inside this one."""
+        return self.nested | self._pictures.nested
+
     def __len__(self) -> int:
         """How many directories are watched."""
         return len(self._tree)
@@ -87,8 +114,10 @@ class TreeWatcher:
         """Watches everything there is; scan afterwards. OSError if the root can't be opened."""
         st = os.stat(self._root)
         self._root_id = (st.st_dev, st.st_ino)
-        if not self._enter(self._tree.root):
+        if not self._enter(self._tree.root) and not self.unwatched:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._root)
+        self.look(self.unheard)
+        self.special |= self._pictures.special
 
     def watch_git(self, git_dir: bytes) -> None:
         """Reports changes of HEAD, branches, config and info/exclude in `extra` from now on."""
@@ -102,6 +131,32 @@ class TreeWatcher:
         self._prefixes.clear()
         self._enter(self._tree.root)
         self._drop_orphans()
+
+    def retry(self) -> set[RelPath]:
+        """Tries again to watch what could not be: the limit may have been raised. Gives what is watched now,
+        to be scanned; a single refused watch is what it costs if nothing is."""
+        if not self._inotify.hears:
+            return self._hear_again()
+        gained: set[RelPath] = set()
+        while self.unwatched:
+            path = next(iter(self.unwatched))
+            self._enter_again(path)
+            if path in self.unwatched:
+                break
+            gained.add(path)
+        if gained and self._git is not None:
+            self._git.watch()
+        return gained
+
+    def look(self, tops: frozenset[RelPath]) -> Seen:
+        """What changed below directories that are not heard of (`unheard`), since the look before. For a
+        worker thread: it takes as long as the disk does. One look at a time; OSError if there is no root."""
+        return self._pictures.look(tops)
+
+    def look_at_git(self) -> set[str]:
+        """As `Observed.extra`, for what is not heard of."""
+        git = self._git
+        return git.look() if git is not None and (git.unheard or self._unreliable) else set()
 
     def read(self) -> Observed:
         """What has happened since the last call. Blocks for disk work only, never for events."""
@@ -125,7 +180,7 @@ class TreeWatcher:
         self._sort(touched, observed)
         if overflow:
             self._overflow(observed)
-        observed.root_gone = observed.root_gone or self._tree.root.wd < 0
+        observed.root_gone = observed.root_gone or (self._tree.root.wd < 0 and not self.unwatched)
         self._leave_nested_alone(observed)
         self._drop_orphans()
         return observed
@@ -133,6 +188,26 @@ class TreeWatcher:
     def close(self) -> None:
         """Idempotent."""
         self._inotify.close()
+
+    def _hear_again(self) -> set[RelPath]:
+        self._inotify = self._inotify.better()
+        if not self._inotify.hears:
+            return set()
+        self.refresh()
+        if self._git is not None:
+            self.watch_git(self._git.git_dir)
+        return {RelPath(b"")}
+
+    def _enter_again(self, path: RelPath) -> None:
+        self.unwatched.discard(path)
+        directory, _, name = path.rpartition(b"/")
+        parent: WatchedDirectory | None = self._tree.root
+        for above in directory.split(b"/") if directory else ():
+            parent = parent.child(above) if parent is not None else None
+        if not path:
+            self._enter(self._tree.root)
+        elif parent is not None:
+            self._enter(self._tree.add(parent, name))
 
     def _prefix(self, node: WatchedDirectory) -> bytes | None:
         """What stands before a name in this directory; None in a repository of its own. Kept for a while."""
@@ -187,6 +262,7 @@ class TreeWatcher:
         elif mask & _COMES and path not in self.nested:
             for child in list((node.children or {}).values()):
                 self._forget(child.path(), child)
+            self._forget(path, None)
             self.nested.add(path)
             observed.scan.add(path)
         elif mask & _GOES:

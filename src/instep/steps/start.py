@@ -20,6 +20,8 @@ from instep.annex.store import AnnexStore
 from instep.core.pointers import key_of_pointer
 from instep.core.tree import lookup, walk
 from instep.core.types import Entry, Key, RelPath
+from instep.fs import syscalls
+from instep.fs.inotify import SHARED, Deaf
 from instep.fs.install import WorkTree
 from instep.fs.scan import scan
 from instep.fs.watcher import TreeWatcher
@@ -89,12 +91,25 @@ def open_folder(root: Path, board: Board) -> Opened:
     repo.sync()  # I10: what git and git-annex did while nothing ran here
     if unfinished(repo.git_dir) is None:
         Following(state).catch_up()
-    watcher = TreeWatcher(repo.root, state.skip)
-    watcher.start()
+    watcher = watcher_of(state)
     watcher.watch_git(repo.git_dir)
+    watcher.start()
     opened = Opened(state, watcher, annex_branch)
     _compare(opened)
     return opened
+
+
+def watcher_of(state: FolderState) -> TreeWatcher:
+    """As git's setting `instep.watch` wants it: `kernel` (believe what it tells), `look` (look only), `both`.
+    By default both where other computers can write, who are not told of, else what the kernel tells."""
+    way = state.repo.config.get("instep.watch")
+    remote = syscalls.filesystem_magic(state.work_tree.root_fd) in SHARED
+    return TreeWatcher(
+        state.work_tree.root,
+        state.skip,
+        Deaf() if way == "look" else None,
+        unreliable=way == "both" or (remote and way != "kernel"),
+    )
 
 
 def _compare(opened: Opened) -> None:

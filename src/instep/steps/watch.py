@@ -1,19 +1,28 @@
 """The first step: what the kernel tells becomes paths to look at.
 
-Events are hints (I15): they say where to look, never what is there. Lost ones are made good by a scan.
+Events are hints (I15): they say where to look, never what is there. Lost ones are made good by a scan. Where
+the kernel can't tell, the folder is looked at, the more seldom the longer it takes.
 """
 
+import errno
+import time
 from collections.abc import Callable, Iterable
 
 import anyio
+import anyio.to_thread
 
 from instep.core.status import shown
 from instep.core.types import RelPath
-from instep.fs.watcher import Observed, TreeWatcher
+from instep.fs.gitdir import EVERYTHING
+from instep.fs.watcher import TreeWatcher
 from instep.steps.state import FolderState
 
 FEW = 64
 """Up to here, paths are looked at for echoes at once; more are left to the commit step."""
+LOOK_EVERY_S = 1.0
+"""At most so often the folder is looked at where the kernel does not tell."""
+LOOK_SHARE = 50
+"""And so many times as long as a look takes is waited before the next: two hundredths of one core. # I28"""
 
 
 class WatchStep:
@@ -30,32 +39,89 @@ class WatchStep:
         self._watcher = watcher
         self._tell = tell
         self._tell_git = tell_git
+        self._looking = anyio.Lock()
+        self._unheard = anyio.Event()
+        self._hears = anyio.Event()
+        self._note_unheard()
 
     async def run(self) -> None:
         """Work until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._listen)
+            tasks.start_soon(self._look_on)
+
+    async def _listen(self) -> None:
+        await self._hears.wait()
         while True:
             await anyio.wait_readable(self._watcher)
             self.read()
+
+    async def _look_on(self) -> None:
+        while True:
+            await self._unheard.wait()
+            began_s = time.monotonic()
+            await self.look()
+            await anyio.sleep(max(LOOK_EVERY_S, LOOK_SHARE * (time.monotonic() - began_s)))
+
+    async def look(self) -> None:
+        """As read; and have a look where the kernel can't tell. # I21"""
+        self.read()
+        async with self._looking:
+            watcher = self._watcher
+            if watcher.unheard:
+                self._regain()
+                unheard = watcher.unheard
+                seen = await anyio.to_thread.run_sync(watcher.look, unheard, abandon_on_cancel=True)
+                self._tell_all(seen.dirty, seen.scan, watcher.look_at_git())
+        self._note_unheard()
 
     def read(self) -> None:
         """Take in all that the kernel has told so far; what was done before this call is among it."""
         observed = self._watcher.read()
         if observed.root_gone:
             self._state.board.raise_condition("folder-gone", "", "it was moved, deleted or unmounted")
-        self._limits(observed)
-        ignore_files = {path for path in observed.dirty if path.rpartition(b"/")[2] == b".gitignore"}
-        if ignore_files or "exclude" in observed.extra:  # I22
+        self._tell_all(observed.dirty, observed.scan, observed.extra)
+        self._note_unheard()
+
+    def _regain(self) -> None:
+        """Watch what could not be watched, if the limit was raised meanwhile."""
+        gained = self._watcher.retry()
+        if gained:
+            self._tell_all(set(), gained, set(EVERYTHING))
+
+    def _tell_all(self, dirty: set[RelPath], scan: set[RelPath], git: set[str]) -> None:
+        if "exclude" in git or any(path.rpartition(b"/")[2] == b".gitignore" for path in dirty):  # I22
             self._state.ignore.forget()
             self._watcher.refresh()
-            observed.scan.add(RelPath(b""))
-        if len(observed.dirty) <= FEW:
-            observed.dirty = {path for path in observed.dirty if not self._state.is_echo(path)}
-        self._tell(observed.dirty, observed.scan)
-        if observed.extra:
-            self._tell_git(observed.extra)
+            scan = scan | {RelPath(b"")}
+        if len(dirty) <= FEW:
+            dirty = {path for path in dirty if not self._state.is_echo(path)}
+        self._tell(dirty, scan)
+        if git:
+            self._tell_git(git)
 
-    def _limits(self, observed: Observed) -> None:
-        if self._watcher.unwatched:
-            self._state.board.raise_condition("watch-limit", shown(min(self._watcher.unwatched)))
-        for path in self._watcher.nested:
-            self._state.board.raise_condition("left-alone-repository", shown(path))
+    def _note_unheard(self) -> None:
+        """Say what is not heard of, and have it looked at."""
+        watcher, board = self._watcher, self._state.board
+        for path in watcher.repositories:
+            board.raise_condition("left-alone-repository", shown(path))
+        if watcher.hears:
+            self._hears.set()
+        if watcher.unheard and not self._unheard.is_set():
+            self._unheard.set()
+        elif not watcher.unheard and self._unheard.is_set():
+            self._unheard = anyio.Event()
+        self._say_limits(watcher.unwatched if watcher.hears else set(), watcher.why_deaf)
+
+    def _say_limits(self, unwatched: set[RelPath], why_deaf: int) -> None:
+        board = self._state.board
+        if unwatched:
+            more = f" and {len(unwatched) - 1} more" if len(unwatched) > 1 else ""
+            board.raise_condition("watch-limit", "", shown(min(unwatched) or b"the folder") + more)
+        else:
+            board.clear_condition("watch-limit")
+        if why_deaf:
+            code = "watching-unavailable" if why_deaf == errno.ENOSYS else "instances-used-up"
+            board.raise_condition(code)
+        else:
+            board.clear_condition("instances-used-up")

@@ -1,0 +1,90 @@
+"""The worst day for whoever watches: limits, lost disks, emptied folders, files never closed."""
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .harness import Pair, eventually
+
+FEW_WATCHES = """#!/bin/sh
+exec unshare --user --map-root-user sh -c '
+    echo 14 > /proc/sys/user/max_inotify_watches && exec "{command}" "$@"' sh "$@"
+"""
+"""The kernel's limit, lowered for one process and its children: the namespaces of users have one each."""
+
+
+def namespaces_can_be_made() -> bool:
+    probe = "test -w /proc/sys/user/max_inotify_watches"
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", probe], check=False, capture_output=True
+    )
+    return done.returncode == 0
+
+
+def codes(pair: Pair, folder: Path) -> set[str]:
+    return {item["code"] for item in attention(pair, folder)}
+
+
+def attention(pair: Pair, folder: Path) -> list[dict[str, Any]]:
+    return pair.status(folder)["attention"]
+
+
+def has(folder: Path, name: str, text: str) -> Callable[[], bool]:
+    return lambda: (folder / name).read_text() == text
+
+
+def test_past_the_limit_of_watches_changes_come_too(  # I21 I29
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert namespaces_can_be_made()
+    for n in range(20):
+        (pair.a / f"d{n}").mkdir(parents=True)
+        (pair.a / f"d{n}/file").write_text("old")
+    command = tmp_path / "few-watches"
+    command.write_text(FEW_WATCHES.format(command=shutil.which("instep")))
+    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("INSTEP_COMMAND", str(command))
+    pair.up()
+    assert "sysctl" in next(i["fix"] for i in attention(pair, pair.a) if i["code"] == "watch-limit")
+    for n in range(20):
+        (pair.a / f"d{n}/file").write_text("new")
+        (pair.a / f"d{n}/sub").mkdir()
+        (pair.a / f"d{n}/sub/file").write_text("more")
+    pair.assert_equal()
+    (pair.a / "d7/file").unlink()
+    (pair.a / "d8/file").write_text("found by looking")
+    eventually(has(pair.b, "d8/file", "found by looking"))
+    eventually(lambda: not (pair.b / "d7/file").exists())
+    raised = "echo 999 > /proc/sys/user/max_inotify_watches"
+    for folder in (pair.a, pair.b):
+        enter = ["nsenter", "--user", "--preserve-credentials", "--target", str(pair.daemon(folder))]
+        subprocess.run([*enter, "sh", "-c", raised], check=True)
+    eventually(lambda: "watch-limit" not in codes(pair, pair.a) | codes(pair, pair.b), "watched again")
+    pair.assert_equal()
+
+
+@pytest.mark.parametrize("way", ["look", "both"])
+def test_without_the_kernel_s_word_changes_come_too(pair: Pair, way: str) -> None:  # I21 I22
+    pair.up()
+    pair.down()
+    for folder in (pair.a, pair.b):
+        subprocess.run(["git", "-C", folder, "config", "instep.watch", way], check=True)
+    pair.up()
+    (pair.a / "d/e").mkdir(parents=True)
+    (pair.a / "d/e/file").write_text("1")
+    eventually(has(pair.b, "d/e/file", "1"))
+    os.rename(pair.a / "d", pair.a / "f")
+    (pair.b / "other").write_text("2")
+    pair.assert_equal()
+    (pair.a / ".gitignore").write_text("*.log\n")
+    pair.assert_equal()
+    (pair.a / "a.log").write_text("3")
+    pair.wait()
+    assert not (pair.b / "a.log").exists()
+    assert not codes(pair, pair.a)
