@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from instep.core.errors import InstepError
 from instep.core.pointers import pointer
 from instep.core.types import RelPath
 from instep.git.index_format import RawIndex
@@ -86,13 +85,16 @@ def test_a_pointer_that_is_a_persons_own_file_is_looked_at(a: Side, side: SideMa
     assert p("typed") in a.opened.dirty
 
 
-def test_no_branch_no_start(side: SideMaker) -> None:
+def test_without_a_branch_it_is_opened_where_it_stood(side: SideMaker) -> None:
     a = side("a")
     a.save("one", "1")
+    head = a.head
     a.git("update-ref", "--no-deref", "HEAD", "HEAD")
-    (a.folder / ".git/HEAD").write_text(a.head.hex() + "\n")
-    with pytest.raises(InstepError, match="No branch is checked out"):
-        Side.open(a.folder)
+    (a.folder / ".git/HEAD").write_text(head.hex() + "\n")
+    b = Side.open(a.folder)
+    assert b.state.branch == "main"
+    assert b.state.head == head
+    assert b.state.repo.refs.head_branch() is None
 
 
 def test_a_socket_is_looked_at_and_a_repository_inside_is_not(side: SideMaker) -> None:  # I23
