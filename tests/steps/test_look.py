@@ -8,7 +8,8 @@ from instep.core.pointers import link_target, pointer
 from instep.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, Entry, Oid
 from instep.fs.durable import Batch
 from instep.fs.read import StillOpen
-from instep.steps.look import SMALL_BYTES, Look, Sight, root_is_whole
+from instep.steps.look import SMALL_BYTES, Look, root_is_whole
+from instep.steps.sight import Sight
 from tests.steps.side import Side, big, p
 
 

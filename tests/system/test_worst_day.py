@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import run_git
 
 from .harness import Pair, eventually
 
@@ -88,3 +91,72 @@ def test_without_the_kernel_s_word_changes_come_too(pair: Pair, way: str) -> Non
     pair.wait()
     assert not (pair.b / "a.log").exists()
     assert not codes(pair, pair.a)
+
+
+def fill(folder: Path, count: int) -> None:
+    for n in range(count):
+        (folder / f"d{n % 3}").mkdir(parents=True, exist_ok=True)
+        (folder / f"d{n % 3}/{n}").write_text(f"file {n}")
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name != ".git":
+            shutil.rmtree(path)
+
+
+def files(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.glob("d*/*"))
+
+
+@pytest.mark.parametrize("way_out", ["put back", "committed", "restarted and put back"])
+def test_an_emptied_folder_is_held_until_a_person_says(pair: Pair, way_out: str) -> None:  # I8 I27 I29
+    fill(pair.a, 150)
+    pair.up()
+    pair.settle()
+    empty(pair.a)
+    (pair.a / "new").write_text("flows")
+    eventually(has(pair.b, "new", "flows"))
+    eventually(lambda: "mass-deletion" in codes(pair, pair.a), "asked")
+    (pair.b / "other").write_text("and back")
+    (pair.b / "d0/3").write_text("edited there")
+    eventually(has(pair.a, "other", "and back"))
+    eventually(has(pair.a, "d0/3", "edited there"))  # I5
+    assert files(pair.b) > 130
+    assert not pair.status(pair.a)["in_step"]
+    if way_out == "restarted and put back":
+        pair.signal_one(pair.daemon(pair.a), signal.SIGKILL)
+        pair.instep("up", pair.a)
+        eventually(lambda: "mass-deletion" in codes(pair, pair.a), "asked again")
+        assert files(pair.b) > 130
+    eventually(lambda: not run_git(pair.a, "diff", "--cached", "--name-only"), "the index is written")
+    if way_out == "committed":
+        run_git(pair.a, "commit", "-q", "-a", "-m", "Delete them")
+    else:
+        run_git(pair.a, "checkout", "-q", "HEAD", ".")
+    eventually(lambda: not codes(pair, pair.a), "cleared by itself")
+    pair.assert_equal()
+    assert files(pair.a) == 1 if way_out == "committed" else files(pair.a) > 130
+
+
+def test_what_is_no_mass_deletion_passes(pair: Pair) -> None:  # I8 I13
+    """A directory among many, a moved folder, another branch, and what a peer deleted."""
+    fill(pair.a, 600)
+    pair.up()
+    pair.settle()
+    (pair.a / "all").mkdir()
+    for n in range(3):
+        (pair.a / f"d{n}").rename(pair.a / f"all/d{n}")
+    pair.assert_equal()
+    assert len(list((pair.b / "all").rglob("*"))) == 603
+    shutil.rmtree(pair.a / "all/d1")
+    pair.assert_equal()
+    pair.down()
+    run_git(pair.a, "checkout", "-q", "-b", "emptier")
+    run_git(pair.a, "rm", "-q", "-r", "all/d2")
+    run_git(pair.a, "commit", "-q", "-m", "Most of what is left")
+    run_git(pair.a, "checkout", "-q", "main" if b"main" in run_git(pair.a, "branch") else "master")
+    pair.up()
+    run_git(pair.a, "merge", "-q", "emptier")
+    pair.assert_equal()
+    assert not codes(pair, pair.a) | codes(pair, pair.b)

@@ -47,8 +47,13 @@ _DECLARED = (
     ),
     Condition(
         "mass-deletion",
-        "Most of the folder is gone at once ({detail}); the deletions are held back, additions keep flowing.",
-        "Put the files back, or, if they should go everywhere, delete them with git and commit.",
+        "Most of the folder was deleted at once: {detail}. The deletions are held back, all else goes on.",
+        "Put the files back: git checkout HEAD . Or delete them everywhere: git commit -a -m 'Delete them'",
+    ),
+    Condition(
+        "mass-truncation",
+        "The computer stopped without warning, and files are empty now: {detail}. They are held back.",
+        "Put the files back: git checkout HEAD . Or keep them empty: git commit -a -m 'Empty them'",
     ),
     Condition(
         "half-done",

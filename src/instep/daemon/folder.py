@@ -201,6 +201,7 @@ class Folder:
             text = self._state.repo.objects.commit(done.commit).message or b""
             self._board.log("commit", shown(text.strip()), commit=done.commit.hex(), files=len(done.changes))
         self._note_files(done)
+        self._commit.mind_gate()
         self._commit.add(done.large)
         for fork in done.forks:
             self._merge.arrived(Arrival(fork, ""))
@@ -389,6 +390,10 @@ class Folder:
         found = [] if half_done is None else [f"waiting for {half_done}"]
         if not self._commit.idle:
             found.append("changes are being committed")
+        if self._state.gate.held:
+            found.append(f"{len(self._state.gate.held)} deletions are held back")
+        if self._state.gate.emptied:
+            found.append(f"{len(self._state.gate.emptied)} emptied files are held back")
         if not self._merge.idle:
             found.append("what arrived is being merged")
         if self._transfer.missing:

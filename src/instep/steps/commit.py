@@ -6,13 +6,14 @@ turns, and tells the next steps what came of it.
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import TaskGroup
 
 from instep.core.retry import Backoff
+from instep.core.status import shown
 from instep.core.types import RelPath
 from instep.fs.identity import Identity
 from instep.git.refs import RefMoved
@@ -22,6 +23,8 @@ from instep.steps.committer import Committed, Committer
 from instep.steps.mailbox import Mailbox
 from instep.steps.state import FolderState
 
+WAVE_LIMIT_S = 5.0
+"""A wave of deletions is judged after this time, though other work never ends."""
 AGAIN_S = 0.25
 """A file that changed while it was read is looked at again after this time."""
 
@@ -59,6 +62,7 @@ class CommitStep:
         self._failures = 0
         self._adder = Adder(state)
         self._tasks: TaskGroup | None = None
+        self._judging = False
 
     def put(self, paths: Iterable[RelPath] = (), scans: Iterable[RelPath] = ()) -> None:
         """Have these looked at."""
@@ -89,6 +93,7 @@ class CommitStep:
         """Work until cancelled. After a failure the next run goes on with what was left."""
         self._state.additions.reset()
         self._state.additions.enabled = True
+        self.put(await self._state.work(self._state.gate.give_back))
         async with anyio.create_task_group() as self._tasks:
             while True:
                 if not self._queue:
@@ -140,6 +145,40 @@ class CommitStep:
             tasks.start_soon(self._put_much_later, done.failing)
         self._tell(done)
 
+    def mind_gate(self) -> None:
+        """Something was looked at: say what is held, and judge a wave of deletions when it is over. # I8"""
+        gate, board = self._state.gate, self._state.board
+        if gate.held:
+            board.raise_condition("mass-deletion", "", _example(gate.held))
+        else:
+            board.clear_condition("mass-deletion")
+        if gate.emptied:
+            board.raise_condition("mass-truncation", "", _example(gate.emptied))
+        else:
+            board.clear_condition("mass-truncation")
+        if gate.waiting and not self._judging and self._tasks is not None:
+            self._judging = True
+            self._later += 1
+            self._tasks.start_soon(self._judge)
+
+    async def _judge(self) -> None:
+        state = self._state
+        try:
+            with anyio.move_on_after(WAVE_LIMIT_S):
+                await self._wave_to_end()
+            self.put(await state.work(lambda: state.gate.decide(state.tree)))
+        finally:
+            self._judging = False
+            self._later -= 1
+        self.mind_gate()
+        self._changed()
+
+    async def _wave_to_end(self) -> None:
+        while True:
+            await anyio.sleep(max(self._state.gate.due_s, AGAIN_S / 10))
+            if not (self._state.gate.due_s or self._queue or self.mailbox.waiting):
+                return
+
     def add(self, large: Mapping[RelPath, Identity]) -> None:
         """Have these large files read into the annex; then they are looked at again."""
         for path, identity in large.items():
@@ -157,6 +196,13 @@ class CommitStep:
         self.put(paths)
 
     async def _put_later(self, paths: set[RelPath]) -> None:
-        await anyio.sleep(AGAIN_S)
-        self._later -= 1
-        self.put(paths)
+        try:
+            await anyio.sleep(AGAIN_S)
+        finally:  # if the step fails meanwhile too: nothing else will tell of them
+            self._later -= 1
+            self.put(paths)
+
+
+def _example(paths: Collection[RelPath]) -> str:
+    count = len(paths)
+    return f"{count} {'file' if count == 1 else 'files'}, {shown(min(paths))} among them"

@@ -23,8 +23,9 @@ from instep.fs.scan import scan
 from instep.git.errors import RefMoved
 from instep.git.refs import RefUpdate
 from instep.steps.following import Following
-from instep.steps.look import Look, Sight, pass_over, root_is_whole
+from instep.steps.look import Look, pass_over, root_is_whole
 from instep.steps.own_commits import own_commit
+from instep.steps.sight import Sight
 from instep.steps.state import FolderState
 
 MAX_CHANGES = 512
@@ -99,13 +100,18 @@ class Committer:
             look = Look(state, batch, even_ignored)
             sights: dict[RelPath, Sight] = {}
             forked: dict[Oid | None, dict[RelPath, Entry | None]] = {}
+            looked: set[RelPath] = set()
             while paths and len(sights) < MAX_CHANGES and look.staged_bytes < MAX_BYTES:
-                self._look(look, paths.popleft(), sights, forked, done)
+                path = paths.popleft()
+                looked.add(path)
+                self._look(look, path, sights, forked, done)
             done.odd, done.large = look.odd, look.large
             deletes = any(sight.entry is None for sight in sights.values())
             deletes = deletes or any(None in edits.values() for edits in forked.values())
             if deletes and not root_is_whole(state.work_tree.root, state.work_tree.root_fd):
                 raise OSError(errno.ESTALE, "the folder is not the directory that it was")  # I2
+            unsure = done.still_open | done.again | done.unreadable.keys()
+            state.gate.sift(sights, looked - unsure, state.tree)  # I8
             objects: dict[Oid, Object] = dict(look.objects)
             commits = {since: self._fork(since, edits, objects) for since, edits in forked.items()}
             done.commit = self._commit_on_head(sights, objects, done)

@@ -10,26 +10,16 @@ from dataclasses import dataclass, field
 
 from instep.annex.store import StagedContent
 from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer, link_target, pointer
-from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, Entry, Key, Object, Oid, RelPath
+from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, Entry, Object, Oid, RelPath
 from instep.fs.durable import Batch
 from instep.fs.identity import Identity
 from instep.fs.read import Gone, identify, read_link, read_stable
 from instep.steps.copies import LARGE_BYTES
+from instep.steps.sight import Sight
 from instep.steps.state import FolderState
 
 SMALL_BYTES = 1 << 20
 """Files up to this size are read whole; larger ones are streamed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What stands at a path; `entry` is None when nothing does that git could hold."""
-
-    path: RelPath
-    entry: Entry | None
-    identity: Identity | None = None
-    awaits: Key | None = None
-    """The key of a pointer file, or of a link without content: what is to come to this place."""
 
 
 @dataclass

@@ -134,6 +134,7 @@ class Merger:
         """Commit what stood in the way of an installation, ignored or not. False if nothing could be."""
         places = {refusal.change.path for refusal in refused if refusal.edited}
         above = {directory for path in places for directory in parents(path)}
+        self._state.gate.let_pass(places)
         paths = self._committer.expand(places)
         paths.extendleft(sorted(above | places, reverse=True))
         moved = False

@@ -8,6 +8,7 @@ were.
 
 import os
 import shutil
+import stat
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from instep.core.types import Entry, Key, RelPath
 from instep.fs import syscalls
 from instep.fs.inotify import SHARED, Deaf
 from instep.fs.install import WorkTree
+from instep.fs.read import stat_beneath
+from instep.fs.running import RunningMark
 from instep.fs.scan import scan
 from instep.fs.watcher import TreeWatcher
 from instep.git.differences import compare
@@ -49,6 +52,7 @@ class Opened:
     state: FolderState
     watcher: TreeWatcher
     annex_branch: AnnexBranch
+    running: RunningMark
     dirty: set[RelPath] = field(default_factory=set[RelPath])
     """Paths to look at: not as the branch and the index say, or in doubt."""
     index_differs: set[RelPath] = field(default_factory=set[RelPath])
@@ -65,6 +69,7 @@ class Opened:
     def close(self) -> None:
         """Let go of everything. Blocking."""
         self.watcher.close()
+        self.running.end()
         self.state.work_tree.close()
         self.state.repo.close()
 
@@ -94,8 +99,11 @@ def open_folder(root: Path, board: Board) -> Opened:
     watcher = watcher_of(state)
     watcher.watch_git(repo.git_dir)
     watcher.start()
-    opened = Opened(state, watcher, annex_branch)
+    opened = Opened(state, watcher, annex_branch, RunningMark(repo.private + b"/running"))
     _compare(opened)
+    if opened.running.machine_stopped:
+        state.gate.suspect({path for path in opened.dirty if _was_emptied(state, path)})  # I8
+    opened.running.begin()
     return opened
 
 
@@ -119,10 +127,19 @@ def _compare(opened: Opened) -> None:
     opened.index_differs = {*found.staged, *found.changed}
     opened.index_late = _late(state, found.staged)
     opened.dirty = opened.index_differs | found.untracked | opened.watcher.special
+    opened.dirty |= {*state.gate.held, *state.gate.emptied}
     for path in opened.watcher.unreadable:  # git passes over what it can't look at
         opened.dirty.update(path for path, _ in walk(state.tree, state.repo.objects.tree, path))
     _pointers(opened)
     _missing_of_lag(opened)
+
+
+def _was_emptied(state: FolderState, path: RelPath) -> bool:
+    tracked = lookup(state.tree, path, state.repo.objects.tree)
+    if tracked is None or tracked.is_tree or tracked.oid == state.repo.format.hash(b"blob", b""):
+        return False
+    found = stat_beneath(state.work_tree.root_fd, path)
+    return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == 0
 
 
 def _pointers(opened: Opened) -> None:

@@ -24,6 +24,7 @@ from instep.git.ignore import IgnoreRules
 from instep.git.repository import Repository
 from instep.steps.additions import Additions
 from instep.steps.copies import LARGE_BYTES, Copies
+from instep.steps.gate import Gate
 from instep.steps.known import KnownFiles
 from instep.steps.lag import LagBook
 from instep.steps.ports import Board
@@ -58,6 +59,7 @@ class FolderState:
 
     def __post_init__(self) -> None:
         self.lag = LagBook(self.repo.private + b"/lag")
+        self.gate = Gate(self.repo)
         self.turns = Turns(self.repo, self.board)
         self.copies = Copies(self.repo.private + b"/copies")
         self.additions = Additions()
