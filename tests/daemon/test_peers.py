@@ -212,6 +212,22 @@ async def test_an_address_over_the_network_does_not_stop_the_others(
         tasks.cancel_scope.cancel()
 
 
+async def test_who_has_paused_us_is_not_called_again_at_once(  # I28
+    low: Owner, high: Owner, tmp_path: Path
+) -> None:
+    high.peers.set({"low": "/folder"}, {"low": Rules(paused=True)})
+    async with anyio.create_task_group() as tasks, serving(tasks, tmp_path, high):
+        low.peers.set({"friend": str(tmp_path)})
+        tasks.start_soon(low.peers.run)
+        start_s = anyio.current_time()
+        for number in range(50):  # each takes about as long as a call that is refused
+            async with calling(low, f"{number}-other"):
+                pass
+        refusals = sum("can't be reached" in line for line in low.log.lines if line.startswith("friend"))
+        assert refusals <= 2 + anyio.current_time() - start_s
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_paused_remote_is_left_alone_whoever_calls(  # I22
     low: Owner, high: Owner, tmp_path: Path
 ) -> None:

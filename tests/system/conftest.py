@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .harness import Pair
+from .harness import Cluster, Pair
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,7 +21,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed and isinstance(item, pytest.Function):
         for value in item.funcargs.values():
-            if isinstance(value, Pair):
+            if isinstance(value, Cluster):
                 report.sections.extend(value.reports())
     return report
 

@@ -1,10 +1,10 @@
-"""Two folders kept in step by real processes, as a person at a shell would set them up.
+"""Folders kept in step by real processes, as a person at a shell would set them up.
 
 Everything goes through the command line's contract, nothing through instep's own modules: what these tests
 say stays true whatever the inside becomes. `INSTEP_COMMAND` names another build to test.
 
-Every process that a pair starts inherits a mark in its environment; by it alone they are found again, to be
-signalled in a test and ended after it.
+Every process that a cluster starts inherits a mark in its environment; by it alone they are found again, to
+be signalled in a test and ended after it.
 """
 
 import contextlib
@@ -49,14 +49,14 @@ def eventually(fact: Callable[[], object], what: str = "", limit_s: float = LIMI
         time.sleep(0.01)
 
 
-class Pair:
-    """Folders `a` and `b` below `top`, and the processes that keep them in step. A context manager: leaving
-    it stops every process that was started through it."""
+class Cluster:
+    """Folders, links between them, and the processes that keep them in step. A context manager: leaving it
+    stops every process that was started through it."""
 
-    def __init__(self, top: Path) -> None:
-        top.mkdir(parents=True, exist_ok=True)
-        self.a = top / "a"
-        self.b = top / "b"
+    def __init__(self, folders: Sequence[Path], links: Sequence[tuple[int, int]]) -> None:
+        """`links` has the numbers of two folders each. Nothing is made or started yet."""
+        self.folders = list(folders)
+        self.links = list(links)
         self._mark = uuid.uuid4().hex
 
     def __enter__(self) -> Self:
@@ -91,14 +91,15 @@ class Pair:
         return done
 
     def up(self) -> Self:
-        """`instep up A B`, and waits until both are in step."""
-        self.instep("up", self.a, self.b)
+        """`instep up A B` for each link, and waits until all are in step."""
+        for one, other in self.links:
+            self.instep("up", self.folders[one], self.folders[other])
         self.wait()
         return self
 
     def down(self, *, check: bool = True) -> None:
-        """Stops both cleanly."""
-        for folder in (self.a, self.b):
+        """Stops all cleanly."""
+        for folder in self.folders:
             if folder.exists():
                 self.instep("down", folder, check=check)
 
@@ -107,8 +108,8 @@ class Pair:
         return json.loads(self.instep("status", "--json", folder, check=False).out)
 
     def wait(self, *folders: Path) -> None:
-        """Until all that is in the folders (default: both) now is on the other side too."""
-        for folder in folders or (self.a, self.b):
+        """Until all that is in the folders (default: all) now is where they are linked to, too."""
+        for folder in folders or self.folders:
             self.instep("wait", "--timeout", str(LIMIT_S), folder, limit_s=LIMIT_S + 10)
 
     def wait_not(self, folder: Path) -> None:
@@ -117,18 +118,23 @@ class Pair:
         assert self.instep("wait", "--timeout", "0.2", folder, check=False).code == 1
 
     def settle(self) -> None:
-        """Until both are in step and equal: what came in while the other was asked may need another round."""
-        eventually(lambda: (self.wait(), not differences(self.a, self.b))[1], "equal trees")
+        """Until all are in step and equal: what came in while another was asked may need another round."""
+        eventually(lambda: (self.wait(), not self.differences())[1], "equal trees")
+
+    def differences(self) -> list[str]:
+        """One line for each path that is not in all folders as it is in the first."""
+        first, *others = self.folders
+        return [line for other in others for line in differences(first, other)]
 
     def assert_equal(self) -> None:
-        """Settled, and every path the same on both sides."""
+        """Settled, and every path the same everywhere."""
         self.settle()
-        assert differences(self.a, self.b) == []
+        assert self.differences() == []
 
     # the processes
 
     def processes(self, folder: Path | None = None) -> list[int]:
-        """Live processes started through this pair; those whose command line names `folder`, when given."""
+        """Live processes started through this; those whose command line names `folder`, when given."""
         return [
             pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._is_ours(pid, folder)
         ]
@@ -158,7 +164,7 @@ class Pair:
             eventually(lambda: pid not in self.processes(), f"process {pid} gone")
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends a signal to every process of this pair; after SIGKILL, returns once they are gone."""
+        """Sends a signal to every process of this cluster; after SIGKILL, returns once they are gone."""
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -168,10 +174,10 @@ class Pair:
     # for a failed test's report
 
     def reports(self) -> Sequence[tuple[str, str]]:
-        """What both sides have to say: (title, text) of each one's status and log."""
+        """What all folders have to say: (title, text) of each one's status and log."""
         return [
             (f"instep {verb} of {folder.name}", self._words(verb, folder))
-            for folder in (self.a, self.b)
+            for folder in self.folders
             for verb in ("status", "log")
         ]
 
@@ -181,6 +187,30 @@ class Pair:
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
         return "\n".join((done.out + done.err).splitlines()[-60:])
+
+
+class Pair(Cluster):
+    """Folders `a` and `b` below `top`, linked with each other."""
+
+    def __init__(self, top: Path) -> None:
+        top.mkdir(parents=True, exist_ok=True)
+        super().__init__([top / "a", top / "b"], [(0, 1)])
+
+    @property
+    def a(self) -> Path:
+        return self.folders[0]
+
+    @a.setter
+    def a(self, folder: Path) -> None:
+        self.folders[0] = folder
+
+    @property
+    def b(self) -> Path:
+        return self.folders[1]
+
+    @b.setter
+    def b(self, folder: Path) -> None:
+        self.folders[1] = folder
 
 
 def head(folder: Path) -> str:

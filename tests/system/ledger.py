@@ -23,8 +23,9 @@ class Ledger:
         self._current: dict[bytes, bytes] = {}
         self.kept: dict[bytes, bytes] = {}
 
-    def wrote(self, path: bytes, content: bytes) -> None:
-        """A user closed the file with this whole content, knowing that it replaces what was there."""
+    def wrote(self, path: bytes, content: bytes, *, executable: bool = False) -> None:
+        """A user closed the file with this whole content, knowing that it replaces what was there. Its mode
+        is of no account here."""
         self._current[path] = content
 
     def removed(self, path: bytes) -> None:
@@ -33,10 +34,21 @@ class Ledger:
 
     def renamed(self, source: bytes, target: bytes) -> None:
         """A user gave a file or a whole directory another name; a file that had that name is gone."""
-        for path in [path for path in self._current if _is_at(path, target)]:
+        for path in [path for path in self._current if is_at(path, target)]:
             del self._current[path]
-        for path in [path for path in self._current if _is_at(path, source)]:
+        for path in [path for path in self._current if is_at(path, source)]:
             self._current[target + path[len(source) :]] = self._current.pop(path)
+
+    def chmodded(self, path: bytes, executable: bool) -> None:
+        """A user gave a file another mode: its content stays what it is."""
+
+    def linked(self, path: bytes, target: bytes) -> None:
+        """A user made a symbolic link where nothing was: there is no content to lose."""
+
+    def unsure(self, path: bytes) -> None:
+        """A user threw away what is at or below this path, or began to and failed."""
+        for below in [below for below in self._current if is_at(below, path)]:
+            del self._current[below]
 
     def keep(self) -> None:
         """A quiet moment: what stands now must be found for ever."""
@@ -47,8 +59,9 @@ class Ledger:
         self.kept |= {data: path for path, (kind, data) in tree(folder).items() if kind != "link"}
 
 
-def _is_at(path: bytes, place: bytes) -> bool:
-    return path == place or path.startswith(place + b"/")
+def is_at(path: bytes, place: bytes) -> bool:
+    """Whether the path is this place or lies in it."""
+    return place in (b"", path) or path.startswith(place + b"/")
 
 
 def lost(ledgers: Iterable[Ledger], folders: Iterable[Path]) -> list[str]:

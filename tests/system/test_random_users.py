@@ -16,13 +16,13 @@ from tests.conftest import run_git
 
 from .harness import Pair, differences, eventually
 from .ledger import Ledger, lost
+from .silence import assert_silence, assert_sound, changes
 from .users import User
 
 SOAK_S = 60 * float(os.environ.get("INSTEP_SOAK") or 0)
 ROUNDS = 4
 ROUND_S = 2.0
 USERS_A_FOLDER = 2
-SILENCE_S = 3.0
 
 
 class Episode:
@@ -68,42 +68,9 @@ class Episode:
         return f"{total}, {kept} contents that must last"
 
 
-def refs(folder: Path) -> bytes:
-    """Every ref with its commit, and how many commits there are."""
-    return run_git(folder, "for-each-ref") + run_git(folder, "rev-list", "--all", "--count")
-
-
 def refs_of_branches(folder: Path) -> bytes:
     """The branch and the git-annex branch."""
     return run_git(folder, "rev-parse", "HEAD", "git-annex")
-
-
-def changes(folder: Path) -> bytes:
-    """What git thinks differs from the commit."""
-    return run_git(folder, "status", "--porcelain")
-
-
-def assert_silence(*folders: Path) -> None:
-    """Within the limit, refs stand still for SILENCE_S: no further commits and no pushes."""  # I13 I28
-    seen: list[list[bytes]] = []
-
-    def still() -> bool:
-        before = [refs(folder) for folder in folders]
-        time.sleep(SILENCE_S)  # silence has to be listened to
-        seen[:] = [before, [refs(folder) for folder in folders]]
-        return seen[0] == seen[1]
-
-    try:
-        eventually(still)
-    except AssertionError:
-        assert seen[0] == seen[1], "commits and pushes go on after convergence"
-
-
-def assert_sound(folder: Path) -> None:
-    """With nothing running: what git and git-annex say of the folder."""  # I30
-    assert changes(folder) == b""
-    run_git(folder, "fsck", "--full")
-    run_git(folder, "annex", "fsck", "--quiet")
 
 
 def run_episode(top: Path, seed: int) -> None:

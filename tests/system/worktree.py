@@ -58,11 +58,12 @@ def differences(a: Path, b: Path) -> list[str]:
     """One line for each path that is not the same on both sides."""
     ours, theirs = tree(a), tree(b)
     return [
-        f"{path!r}: {_brief(ours.get(path))} in {a.name}, {_brief(theirs.get(path))} in {b.name}"
+        f"{path!r}: {brief(ours.get(path))} in {a.name}, {brief(theirs.get(path))} in {b.name}"
         for path in sorted(ours.keys() | theirs.keys())
         if ours.get(path) != theirs.get(path)
     ]
 
 
-def _brief(entry: tuple[str, bytes] | None) -> str:
+def brief(entry: tuple[str, bytes] | None) -> str:
+    """What stands at one path, for a message."""
     return "nothing" if entry is None else f"{entry[0]} of {len(entry[1])} bytes {entry[1][:40]!r}"

@@ -282,7 +282,7 @@ class Peers:
                 await link.aclose(held.farewell)
             del self._links[uuid]
             held.ended.set()
-            if name in self._remotes:
+            if name in self._remotes and link.farewell != NOT_NOW:  # I28: it will call us
                 self._remotes[name].wake.set()
 
     async def _hold(self, held: _Held, name: str) -> None:

@@ -1,0 +1,120 @@
+"""What every folder must hold after a quiet moment, given what users did in each since the last one.
+
+All stood at one tree then. Of a path that nobody touched, and of one that users of a single folder touched,
+it is known what must become of it, whatever else happened and whoever was away: that nobody's deletion is
+undone (I17), no edit is lost or doubled (I1, I5), no move loses a child (I18). Places hang together where one
+lies in the other, or a user moved one to the other; what hangs together and was touched in two folders is
+contested, and of that the model says nothing here (that no content is lost, the ledgers say).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .ledger import Ledger, is_at
+from .worktree import brief
+
+Entry = tuple[str, bytes]
+"""As `worktree.tree` gives it."""
+Tree = dict[bytes, Entry]
+
+
+class Account(Ledger):
+    """A ledger that also knows what its folder would hold if there were no other, and what was touched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tree: Tree = {}
+        self.touched: list[tuple[bytes, ...]] = []
+        """Places that one action touched together."""
+        self.unknown: set[bytes] = set()
+        """Places of which the model can't say what the user made of them."""
+
+    def begin(self, tree: Tree) -> None:
+        """A quiet moment: all folders hold this."""
+        self.tree, self.touched, self.unknown = dict(tree), [], set()
+
+    def wrote(self, path: bytes, content: bytes, *, executable: bool = False) -> None:
+        super().wrote(path, content, executable=executable)
+        self.tree[path] = ("exec" if executable else "file", content)
+        self.touched.append((path,))
+
+    def removed(self, path: bytes) -> None:
+        super().removed(path)
+        self.tree.pop(path, None)
+        self.touched.append((path,))
+
+    def renamed(self, source: bytes, target: bytes) -> None:
+        super().renamed(source, target)
+        self.tree.pop(target, None)
+        for path in [path for path in self.tree if is_at(path, source)]:
+            self.tree[target + path[len(source) :]] = self.tree.pop(path)
+        self.touched.append((source, target))
+
+    def chmodded(self, path: bytes, executable: bool) -> None:
+        if path in self.tree:
+            self.tree[path] = ("exec" if executable else "file", self.tree[path][1])
+        self.touched.append((path,))
+
+    def linked(self, path: bytes, target: bytes) -> None:
+        self.tree[path] = ("link", target)
+        self.touched.append((path,))
+
+    def unsure(self, path: bytes) -> None:
+        super().unsure(path)
+        self.touched.append((path,))
+        self.unknown.add(path)
+
+
+class _Group(NamedTuple):
+    """Places that hang together."""
+
+    places: set[bytes]
+    owners: set[int]
+
+    def covers(self, path: bytes) -> bool:
+        return any(is_at(path, place) or is_at(place, path) for place in self.places)
+
+
+class Expected:
+    """Judges a tree that all folders came to, against the one they stood at and everybody's account."""
+
+    def __init__(self, base: Tree, accounts: Sequence[Account]) -> None:
+        self._base = base
+        self._accounts = accounts
+        unknown = {place for account in accounts for place in account.unknown}
+        groups = _groups(accounts)
+        self._sure = [g for g in groups if len(g.owners) == 1 and not g.places & unknown]
+        self._contested = [g for g in groups if g not in self._sure]
+
+    def faults(self, found: Tree) -> list[str]:
+        """One line for each path that is not what it must be."""
+        return list(self._faults(found))
+
+    def _faults(self, found: Tree) -> Iterator[str]:
+        trees = [self._base, *(account.tree for account in self._accounts)]
+        for path in sorted(set(found).union(*trees)):
+            if any(group.covers(path) for group in self._contested):
+                continue
+            if b".variant-" in path and self._contested:
+                continue
+            owner = next((min(group.owners) for group in self._sure if group.covers(path)), None)
+            due = (self._base if owner is None else self._accounts[owner].tree).get(path)
+            if found.get(path) != due:
+                who = "nobody" if owner is None else f"only number {owner}"
+                yield f"{path!r}: {brief(found.get(path))}, not {brief(due)}; {who} touched it"
+
+
+def _groups(accounts: Sequence[Account]) -> list[_Group]:
+    groups: list[_Group] = []
+    for number, account in enumerate(accounts):
+        for places in account.touched:
+            new = _Group(set(places), {number})
+            apart: list[_Group] = []
+            for group in groups:
+                if any(group.covers(place) for place in places):
+                    new.places.update(group.places)
+                    new.owners.update(group.owners)
+                else:
+                    apart.append(group)
+            groups = [*apart, new]
+    return groups
