@@ -15,6 +15,7 @@ import anyio
 from instep.cli.main import main
 from instep.cli.wiring import Wiring
 from instep.core.errors import InstepError
+from instep.daemon.__main__ import background
 from instep.daemon.board import StatusBoard
 from instep.daemon.connect import Remotes
 from instep.daemon.service import ServiceReady
@@ -51,4 +52,6 @@ async def run_folder(root: Path, board: StatusBoard, ready: ServiceReady) -> Non
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["background"]:
+        sys.exit(background(sys.argv[2], sys.argv[3], run_folder))
     main(Wiring(background=COMMAND, run_folder=lambda: run_folder))

@@ -15,7 +15,7 @@ from instep.annex.branch import AnnexBranch
 from instep.core.errors import InstepError
 from instep.core.keys import file_key
 from instep.daemon.board import StatusBoard
-from instep.daemon.folder import run_folder
+from instep.daemon.opening import run_folder
 from instep.daemon.service import Service
 from instep.git.repository import Repository
 from tests.conftest import run_git

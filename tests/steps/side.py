@@ -80,7 +80,7 @@ class Side:
     @classmethod
     def open(cls, folder: Path) -> "Side":
         board = Recorder()
-        return cls(folder, open_folder(folder, board), board)
+        return cls(folder, open_folder(folder, board).compare(), board)
 
     def close(self) -> None:
         self.opened.close()

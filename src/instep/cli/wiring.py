@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def _real_run_folder() -> "RunFolder":
-    from instep.daemon.folder import run_folder  # noqa: PLC0415 - most verbs need not load it
+    from instep.daemon.opening import run_folder  # noqa: PLC0415 - most verbs need not load it
 
     return run_folder
 

@@ -58,23 +58,12 @@ from instep.steps.pointers import PointerBook
 from instep.steps.pushed import ORIGIN, PushedRefs
 from instep.steps.rescue import RescueStep
 from instep.steps.session import Session
-from instep.steps.start import Opened, open_folder
+from instep.steps.start import Opened
 from instep.steps.stock import StockSession
 from instep.steps.transfer import TransferStep
 from instep.steps.watch import WatchStep
 
 REFS_AFTER_S = 0.1
-
-
-async def run_folder(root: Path, board: StatusBoard, ready: ServiceReady) -> None:
-    """Keep a folder in step until cancelled. Raises InstepError if it can't be."""
-    opened = await anyio.to_thread.run_sync(open_folder, root, board)
-    folder = Folder(root, opened, board)
-    try:
-        await folder.run(ready)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(opened.close)
 
 
 class Folder:

@@ -22,8 +22,8 @@ from instep.daemon.client import NoAnswer, NotRunning, ask
 from instep.daemon.lock import holder
 from instep.daemon.places import git_dir_of, output_file
 
-BACKGROUND: tuple[str, ...] = (sys.executable, "-m", "instep", "background")
-"""The command of a background process; the folder and `--ready-fd N` follow."""
+BACKGROUND: tuple[str, ...] = (sys.executable, "-m", "instep.daemon")
+"""The command of a background process; the folder and the descriptor to be told follow."""
 
 READY_WITHIN_S = 600.0
 """A million files that are adopted are looked at once before the folder answers."""
@@ -53,7 +53,7 @@ class Starting:
                     output.truncate(0)
                 self._offset = output.tell()
                 self._process = subprocess.Popen(
-                    [*command, os.fspath(root), "--ready-fd", str(tell)],
+                    [*command, os.fspath(root), str(tell)],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

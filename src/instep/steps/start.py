@@ -47,7 +47,7 @@ RECENT_COMMITS = 256
 
 @dataclass
 class Opened:
-    """A folder, open, watched and compared with its branch."""
+    """A folder, open and watched; what follows is known once it was compared with its branch."""
 
     state: FolderState
     watcher: TreeWatcher
@@ -66,6 +66,23 @@ class Opened:
     present: set[Key] = field(default_factory=set[Key])
     """Their keys: a process that died may not have recorded that they are here."""
 
+    def compare(self) -> "Opened":
+        """One look at the whole folder, by git; blocking. GitError, as for a broken index."""
+        state = self.state
+        found = compare(state.repo.git, state.tree or state.repo.format.empty_tree)
+        self.index_differs = {*found.staged, *found.changed}
+        self.index_late = _late(state, found.staged)
+        self.dirty = self.index_differs | found.untracked | self.watcher.special
+        self.dirty |= {*state.gate.held, *state.gate.emptied}
+        for path in self.watcher.unreadable:  # git passes over what it can't look at
+            self.dirty.update(path for path, _ in walk(state.tree, state.repo.objects.tree, path))
+        _pointers(self)
+        _missing_of_lag(self)
+        if self.running.machine_stopped:
+            state.gate.suspect({path for path in self.dirty if _was_emptied(state, path)})  # I8
+        self.running.begin()
+        return self
+
     def close(self) -> None:
         """Let go of everything. Blocking."""
         self.watcher.close()
@@ -75,7 +92,7 @@ class Opened:
 
 
 def open_folder(root: Path, board: Board) -> Opened:
-    """Open a folder that `up` has made ready. Raises InstepError with the way out."""
+    """Open a folder that `up` has made ready, and watch it. Raises InstepError with the way out."""
     repo = Repository.open(root)
     shutil.rmtree(repo.staging, ignore_errors=True)  # what a killed process had written aside
     for objection in check_supported(repo):
@@ -99,12 +116,7 @@ def open_folder(root: Path, board: Board) -> Opened:
     watcher = watcher_of(state)
     watcher.watch_git(repo.git_dir)
     watcher.start()
-    opened = Opened(state, watcher, annex_branch, RunningMark(repo.private + b"/running"))
-    _compare(opened)
-    if opened.running.machine_stopped:
-        state.gate.suspect({path for path in opened.dirty if _was_emptied(state, path)})  # I8
-    opened.running.begin()
-    return opened
+    return Opened(state, watcher, annex_branch, RunningMark(repo.private + b"/running"))
 
 
 def watcher_of(state: FolderState) -> TreeWatcher:
@@ -118,20 +130,6 @@ def watcher_of(state: FolderState) -> TreeWatcher:
         Deaf() if way == "look" else None,
         unreliable=way == "both" or (remote and way != "kernel"),
     )
-
-
-def _compare(opened: Opened) -> None:
-    """One look at the whole folder."""
-    state = opened.state
-    found = compare(state.repo.git, state.tree or state.repo.format.empty_tree)
-    opened.index_differs = {*found.staged, *found.changed}
-    opened.index_late = _late(state, found.staged)
-    opened.dirty = opened.index_differs | found.untracked | opened.watcher.special
-    opened.dirty |= {*state.gate.held, *state.gate.emptied}
-    for path in opened.watcher.unreadable:  # git passes over what it can't look at
-        opened.dirty.update(path for path, _ in walk(state.tree, state.repo.objects.tree, path))
-    _pointers(opened)
-    _missing_of_lag(opened)
 
 
 def _was_emptied(state: FolderState, path: RelPath) -> bool:
