@@ -5,10 +5,11 @@ import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from instep.core.types import MODE_FILE, Entry, Object, Oid
+from instep.core.types import MODE_FILE, SHA1, Entry, Object, Oid
 from instep.fs.durable import Batch
 from instep.git.errors import GitError, MissingObject
 from instep.git.objects import MOST_LOOSE
@@ -32,6 +33,20 @@ def test_written_loose(any_repo: Repository, git: GitRunner) -> None:
         mode = os.stat(any_repo.objects.loose.path(name)).st_mode
         assert stat.S_IMODE(mode) == 0o444
     assert os.listdir(any_repo.staging) == []
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_what_does_not_shrink_is_stored_as_it_is(repo: Repository, git: GitRunner, count: int) -> None:
+    contents = [Random(number).randbytes(4096) for number in range(count)] + [b"text " * 1000]
+    objects = {SHA1.hash(b"blob", data): Object(b"blob", data) for data in contents}
+    repo.objects.write(objects)
+    asked = "".join(f"{oid.hex()}\n" for oid in objects).encode()
+    sizes = git(repo.root.decode(), "cat-file", "--batch-check=%(objectsize) %(objectsize:disk)", input=asked)
+    for line in sizes.splitlines():
+        size, on_disk = map(int, line.split())
+        assert on_disk < 300 if size == 5000 else size < on_disk < size + 64
+    git(repo.root.decode(), "fsck", "--strict")
+    assert [repo.objects.read(oid).data for oid in objects] == contents
 
 
 def test_written_as_one_pack_that_a_running_git_finds(any_repo: Repository, git: GitRunner) -> None:

@@ -248,10 +248,11 @@ class Committer:
         """Add the trees and the commit to objects; None if the tree is the same as before."""
         state = self._state
         read = state.repo.objects.tree
+        tree = state.tree
         edits = {path: sight.entry for path, sight in sights.items()}
-        done.changes = [Change(path, lookup(state.tree, path, read), entry) for path, entry in edits.items()]
-        edited = edit(state.tree, edits, read, state.repo.format)
-        if not edits or edited.root == state.tree:
+        done.changes = [Change(path, lookup(tree, path, read), entry) for path, entry in edits.items()]
+        edited = edit(tree, edits, read, state.repo.format)
+        if not edits or edited.root == tree:
             return None
         objects |= edited.objects
         parents = () if state.head is None else (state.head,)

@@ -185,6 +185,8 @@ class Installer:
 
     def _already(self, path: RelPath, entry: Entry) -> bool:
         """Whether the file there is known to hold this version."""
+        if self._state.known.identity(path) is None:
+            return False
         try:
             identity = identify(self._state.work_tree.root_fd, path)
         except (Gone, OSError):

@@ -125,7 +125,10 @@ class FolderState:
     def is_echo(self, path: RelPath) -> bool:
         """Whether the file there is known to be what the branch or an installation put there. # I4"""
         try:
-            return self.known.entry(path, identify(self.work_tree.root_fd, path)) is not None
+            return (
+                self.known.identity(path) is not None
+                and self.known.entry(path, identify(self.work_tree.root_fd, path)) is not None
+            )
         except (Gone, OSError):
             return False
 
