@@ -17,3 +17,10 @@ def test_only_another_boot_means_that_the_machine_stopped(tmp_path: Path) -> Non
     first.end()
     assert not RunningMark(bytes(file)).machine_stopped
     first.end()
+
+
+def test_a_process_that_never_began_leaves_the_mark_as_it_was(tmp_path: Path) -> None:  # I8
+    file = bytes(tmp_path / "running")
+    (tmp_path / "running").write_text("another boot")
+    RunningMark(file).end()
+    assert RunningMark(file).machine_stopped

@@ -19,16 +19,19 @@ class RunningMark:
         self._boot_id = _read(_BOOT_ID) or b""
         self.machine_stopped = _read(file) not in (None, self._boot_id)
         """Whether the machine stopped without warning while a process was at work here."""
+        self._has_begun = False
 
     def begin(self) -> None:
         """A process is at work from now on."""
         with open(self._file, "wb") as file:
             file.write(self._boot_id)
+        self._has_begun = True
 
     def end(self) -> None:
-        """It has ended cleanly."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._file)
+        """It has ended cleanly. One that never got to its work says nothing of the one before."""
+        if self._has_begun:
+            with contextlib.suppress(OSError):
+                os.unlink(self._file)
 
 
 def _read(file: bytes | str) -> bytes | None:
