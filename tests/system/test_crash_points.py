@@ -131,6 +131,9 @@ class Killing:
             self.pair.instep("up", self.victim.folder, check=False)
         for side in (self.victim, self.other):
             side.work(number)
+        if point is Point.COMMIT_TOLD:  # only one without annexed content is told so early
+            self.pair.instep("wait", self.victim.folder, check=False)
+            self.victim.write(number, "alone")
         if nth == 1:
             eventually(self._is_dead, f"killed at {point}")
         else:
