@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import GitRunner
+
 pytestmark = pytest.mark.system
 
 UP = (sys.executable, "-m", "instep", "up")
@@ -20,6 +22,12 @@ def said(*command: str | Path, path: str | None = None) -> tuple[int, list[str]]
     done = subprocess.run(words, check=False, capture_output=True, text=True, env=environment)
     assert done.stdout == ""
     return done.returncode, done.stderr.splitlines()
+
+
+def program(path: Path, script: str) -> None:
+    """Makes a program of a shell script."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
 def mounted(place: Path, options: str, before: str = "true") -> tuple[str, ...]:
@@ -58,9 +66,86 @@ def test_no_permission(place: Path, mode: int, what: str) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_a_place_where_nothing_can_be_made() -> None:
-    expected = ["/proc/nothing can't be made: No such file or directory.", "Choose another place."]
-    assert said(*UP, "/proc/nothing") == (2, expected)
+@pytest.mark.parametrize("where", ["/proc", "/proc/nothing", "/sys/x"])
+def test_a_place_of_the_kernels(where: str) -> None:
+    expected = [f"{where} is the kernel's own and no place for files.", "Choose another place."]
+    assert said(*UP, where) == (2, expected)
+
+
+def test_the_whole_computer() -> None:
+    read_only = ("unshare", "-m", "sh", "-c", 'mount -o remount,ro,bind / && exec "$@"', "sh")
+    assert said(*read_only, *UP, "/") == (2, ["/ is this whole computer.", "Name a folder in it."])
+
+
+def test_the_home_directory_and_what_it_is_in() -> None:  # I23 I28
+    home = Path(os.environ["HOME"])
+    status, [sentence, way_out] = said(*UP, home)
+    assert (status, way_out) == (2, "Name a folder in it.")
+    assert sentence.startswith(f"{home} is your whole home directory, and instep's own notes are in it")
+    status, [sentence, way_out] = said(*UP, home.parent)
+    assert (status, way_out) == (2, "Name a folder beside them.")
+    assert sentence.startswith(f"{home.parent} has instep's own notes in it")
+    assert not (home / ".git").exists()
+
+
+@pytest.mark.parametrize("inside", [".git", ".git/objects", ".git/new"])
+def test_inside_a_repository(place: Path, git: GitRunner, inside: str) -> None:  # I23
+    git(place, "init", "-q")
+    status, [sentence, way_out] = said(*UP, place / inside)
+    assert (status, sentence) == (2, f"{place / inside} is inside the repository of {place}.")
+    assert way_out == f"Name that folder: {place}"
+
+
+def test_inside_a_bare_repository(place: Path, git: GitRunner) -> None:  # I23
+    git(place, "init", "-q", "--bare")
+    status, [sentence, _] = said(*UP, place / "objects")
+    assert (status, sentence) == (2, f"{place}/objects is inside the repository {place}.")
+
+
+@pytest.mark.parametrize(("name", "words"), [("x" * 256, "file name too long"), ("loop", "too many levels")])
+def test_a_name_that_can_not_be(place: Path, name: str, words: str) -> None:
+    (place / "loop").symlink_to("loop")
+    status, [sentence, way_out] = said(*UP, place / name)
+    assert (status, way_out) == (2, "Choose another place.")
+    assert sentence.startswith(f"{place / name} can't be looked at: {words}")
+
+
+@pytest.mark.parametrize("verb", ["up", "status", "down", "wait", "log", "doctor"])
+def test_no_name_at_all(verb: str) -> None:
+    expected = ["The name of a folder can't be empty.", "For the current one, write a dot."]
+    assert said(*UP[:-1], verb, "") == (2, expected)
+
+
+@pytest.mark.parametrize("verb", ["status", "down", "wait", "log"])
+def test_a_folder_that_is_not_there(place: Path, verb: str) -> None:
+    expected = [f"{place}/no does not exist.", "Name a folder, or make one: instep up DIR"]
+    assert said(*UP[:-1], verb, place / "no") == (2, expected)
+
+
+def test_wrong_usage() -> None:
+    expected = ["No such option '--bogus'.", "How it is used: instep up --help"]
+    assert said(*UP, "--bogus") == (2, expected)
+    assert said(*UP[:-1], "no") == (2, ["No such command 'no'.", "How it is used: instep --help"])
+
+
+def test_somebody_elses_repository(place: Path, git: GitRunner) -> None:
+    git(place, "init", "-q")
+    git(place, "annex", "init", "-q")
+    for found in (place, *place.rglob("*")):
+        os.lchown(found, 65534, 65534)
+    status, [sentence, way_out] = said(*UP, place)
+    assert (status, sentence) == (2, f"{place} belongs to somebody else, so git does not work in it.")
+    assert way_out.endswith(f"git config --global --add safe.directory {place}")
+
+
+@pytest.mark.parametrize(
+    ("script", "said_by_it"),
+    [("echo fatal: broken >&2; exit 3", "broken"), ("kill -SEGV $$", "it ended with status -11")],
+)
+def test_a_broken_git(place: Path, tmp_path: Path, script: str, said_by_it: str) -> None:
+    program(tmp_path / "git", script)
+    expected = [f"git is there, but does not work: {said_by_it}", "Install it again."]
+    assert said(*UP, place, path=f"{tmp_path}:{os.environ['PATH']}") == (2, expected)
 
 
 def test_no_git(place: Path, tmp_path: Path) -> None:
@@ -69,9 +154,7 @@ def test_no_git(place: Path, tmp_path: Path) -> None:
 
 
 def test_an_old_git(place: Path, tmp_path: Path) -> None:
-    program = tmp_path / "git"
-    program.write_text("#!/bin/sh\necho git version 2.30.1\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    program(tmp_path / "git", "echo git version 2.30.1")
     expected = ["This git is too old: git version 2.30.1.", "Install 2.39 or newer."]
     assert said(*UP, place, path=f"{tmp_path}:{os.environ['PATH']}") == (2, expected)
 
@@ -84,13 +167,15 @@ def test_the_refused_place_is_as_it_was(place: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "words"),
-    [(None, "git-annex is not installed."), ("8.20210223", "git-annex 8.20210223 is too old")],
+    [
+        (None, "git-annex is not installed."),
+        ("printf 8.20210223", "git-annex 8.20210223 is too old"),
+        ("echo no libgmp.so >&2; exit 127", "git-annex is there, but does not work: no libgmp.so"),
+    ],
 )
 def test_no_git_annex_or_an_old_one(place: Path, tmp_path: Path, version: str | None, words: str) -> None:
     if version:
-        program = tmp_path / "git-annex"
-        program.write_text(f"#!/bin/sh\nprintf {version}\n")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        program(tmp_path / "git-annex", version)
     script = (
         "import sys, sysconfig\n"
         "sys.modules['git_annex'] = None\n"  # as if the package were not installed

@@ -50,8 +50,11 @@ class Launcher:
             done = subprocess.run(
                 [self.binary, "version", "--raw"], capture_output=True, check=True, env=self.environment()
             )
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise AnnexMissing(f"git-annex can't be started ({error}).", _GET_IT) from None
+        except OSError as error:
+            raise AnnexMissing(f"git-annex can't be started: {error.strerror}.", _GET_IT) from None
+        except subprocess.CalledProcessError as error:
+            said = sentence(error.stderr, f"it ended with status {error.returncode}")
+            raise AnnexMissing(f"git-annex is there, but does not work: {said}", _GET_IT) from None
         return done.stdout.decode(errors="replace").strip()
 
     def check(self) -> None:

@@ -71,8 +71,9 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if isinstance(error, InstepError):
         complain(error.text, error.fix)
         return error.exit_code
-    if isinstance(error, click.ClickException):
-        error.show()
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx is not None else "instep"
+        complain(error.format_message(), f"How it is used: {command} --help")
         return 2
     if debug:
         traceback.print_exception(error)

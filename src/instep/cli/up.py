@@ -9,7 +9,7 @@ import click
 from instep.cli.wiring import Wiring
 from instep.core.errors import InstepError
 from instep.daemon.bringup import Brought, bring_up
-from instep.daemon.places import NoFolderHere, folder_of
+from instep.daemon.places import NoFolderHere, folder_of, resolve
 
 
 @click.command("up")
@@ -40,7 +40,7 @@ def command(  # noqa: PLR0917 - click hands them by name
 
     Returns as soon as the background processes answer. On a folder that is up already, it adds what is new.
     """
-    root = _here() if folder is None else Path(folder)
+    root = _here() if folder is None else resolve(folder)
     launch, start = wiring.launch(), not foreground
     brought = bring_up(root, remotes, name=name, start_folder=start, launch=launch, thin=thin)
     if thin:

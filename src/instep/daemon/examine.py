@@ -14,7 +14,9 @@ from pathlib import Path
 from instep.annex.launcher import find_launcher
 from instep.core.errors import InstepError
 from instep.daemon.places import git_dir_of, is_bare, is_kept
+from instep.daemon.unfit import refuse_unfit, why_not
 from instep.git.config import Config
+from instep.git.errors import sentence
 from instep.git.process import Git, git_environment
 from instep.git.unfinished import branch_of
 
@@ -77,8 +79,15 @@ def check_git() -> None:
         said = subprocess.run(
             ["git", "version"], capture_output=True, check=True, env=git_environment()
         ).stdout
-    except (OSError, subprocess.CalledProcessError):
+    except FileNotFoundError:
         raise Refused("git is not installed.", "Install it, version 2.39 or newer.") from None
+    except OSError as error:
+        raise Refused(
+            f"git can't be started: {error.strerror}.", "Install it, version 2.39 or newer."
+        ) from None
+    except subprocess.CalledProcessError as error:
+        said = sentence(error.stderr, f"it ended with status {error.returncode}")
+        raise Refused(f"git is there, but does not work: {said}", "Install it again.") from None
     version = re.search(rb"(\d+)\.(\d+)", said)
     if version is None or (int(version[1]), int(version[2])) < OLDEST_GIT:
         raise Refused(
@@ -91,6 +100,7 @@ def examine(root: Path, *, may_be_bare: bool = False) -> Found:
 
     `may_be_bare`: it is to be a remote, for which a bare repository will do.
     """
+    refuse_unfit(root)
     try:
         names = os.listdir(root)
     except FileNotFoundError:
@@ -101,6 +111,8 @@ def examine(root: Path, *, may_be_bare: bool = False) -> Found:
         raise Refused(
             f"{root} can't be read: permission denied.", f"Change its permissions: chmod u+rwx {root}"
         ) from None
+    except OSError as error:
+        raise why_not(root, error) from error
     _refuse_unwritable(root)
     _refuse_inside_another(root)
     git_dir = git_dir_of(root)

@@ -14,13 +14,14 @@ class NoFolderHere(InstepError):
     """The current directory is in no folder."""
 
     def __init__(self, start: Path) -> None:
-        super().__init__(
-            f"{start} is in no folder that could be kept in step.", "Name one, or make one: instep up DIR"
-        )
+        what = "is in no folder that could be kept in step" if os.path.exists(start) else "does not exist"
+        super().__init__(f"{start} {what}.", "Name a folder, or make one: instep up DIR")
 
 
 def resolve(text: str | os.PathLike[str]) -> Path:
-    """The real, absolute path of what a person wrote; it need not exist."""
+    """The real, absolute path of what a person wrote; it need not exist. Raises InstepError for nothing."""
+    if not os.fspath(text):
+        raise InstepError("The name of a folder can't be empty.", "For the current one, write a dot.")
     return Path(os.path.realpath(os.path.expanduser(text)))
 
 

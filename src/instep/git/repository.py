@@ -115,6 +115,13 @@ def _ask(folder: bytes, *questions: str) -> bytes:
     except FileNotFoundError:
         raise NotARepository(f"{os.fsdecode(folder)} does not exist.") from None
     if done.returncode != 0:
+        where = os.fsdecode(folder)
+        if b"dubious ownership" in done.stderr:
+            raise NotARepository(
+                f"{where} belongs to somebody else, so git does not work in it.",
+                f"If you trust what is in it: git config --global --add safe.directory {where}",
+                status=done.returncode,
+            )
         text = sentence(done.stderr, f"git rev-parse ended with status {done.returncode}")
         raise NotARepository(text, status=done.returncode)
     return done.stdout.removesuffix(b"\n")

@@ -55,6 +55,11 @@ def state_dirs() -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
 
 
+def own_places() -> list[Path]:
+    """The directories, real and absolute, below which every folder's notes and sockets are."""
+    return [Path(os.path.realpath(place)) for place in (_state_root(), next(_runtime_dirs()))]
+
+
 def _state_root() -> Path:
     from platformdirs import user_state_path  # noqa: PLC0415 - 10 ms that most commands need not wait for
 

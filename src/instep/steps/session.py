@@ -14,6 +14,7 @@ from typing import Protocol, assert_never
 import anyio
 import anyio.to_thread
 
+from instep.core.faults import fault_of
 from instep.core.keys import hash_of, new_hash
 from instep.core.types import Key, Object, Oid
 from instep.git.errors import GitError
@@ -308,6 +309,8 @@ class Session:
                 self._pack = None
                 self._held.packed = True
         except GitError as error:
+            if fault_of(error) is not None:  # ours, not the peer's
+                raise
             raise ProtocolError(error.text) from error
 
     def _drop_pack(self) -> None:
