@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instep.core.matching import MalformedExpression, UnknownTerm, parse
+from instep.core.matching import MalformedExpression, Mime, UnknownTerm, parse
 from instep.core.types import RelPath
 
 
@@ -52,6 +52,16 @@ def test_grammar(expression: str, result: bool) -> None:
         ("[^x]", "x", False),
         ("[a-]", "-", True),
         ("a]", "a]", True),
+        ("[a-c-e]", "-", True),
+        ("[a-c-e]", "d", False),
+        ("[]a]", "]", True),
+        ("[]a]", "\\", True),
+        ("[!]a]", "]", False),
+        ("[a]]", "a]", True),
+        ("[[:alpha:]]", "é", False),
+        ("[[:alpha:]]", "Q", True),
+        ("[[:digit:]x]", "7", True),
+        ("[\\a]", "\\", True),
         ("\\*", "\\x", True),
         ("\\a", "a", False),
         ("./a", "a", False),
@@ -69,6 +79,15 @@ def test_grammar(expression: str, result: bool) -> None:
 def test_globs(glob: str, path: str, result: bool) -> None:
     assert matches(f"include={glob}", path) is result
     assert matches(f"exclude={glob}", path) is not result
+
+
+def test_what_libmagic_says_is_asked_for_once_it_is_needed() -> None:
+    matcher = parse("largerthan=10 and (mimetype=Text/* or mimeencoding=binary)")
+    assert matcher.needs_mime
+    assert not matcher.matches(RelPath(b"a"), 1, lambda: pytest.fail("nobody needs it"))
+    assert matcher.matches(RelPath(b"a"), 11, lambda: Mime("text/plain", "us-ascii"))
+    assert not matcher.matches(RelPath(b"a"), 11, lambda: Mime("image/png", "utf-8"))
+    assert not parse("include=*").needs_mime
 
 
 def test_a_glob_takes_no_exponential_time() -> None:
@@ -114,7 +133,6 @@ def test_what_is_no_size(size: str) -> None:
 @pytest.mark.parametrize(
     "term",
     [
-        "mimetype=text/*",
         "copies=2",
         "present",
         "AND",
@@ -122,11 +140,14 @@ def test_what_is_no_size(size: str) -> None:
         "anything=",
         "include",
         "include=[",
-        "include=[]a]",
+        "include=[a",
+        "include=[!]",
         "include=[z-a]",
-        "include=[a-c-e]",
-        "include=[[:alpha:]]",
-        "include=[\\a]",
+        "include=[a--]",
+        "include=[[:alpha:]",
+        "include=[[:nonsense:]]",
+        "include=[[.a.]]",
+        "mimetype=[",
     ],
 )
 def test_what_is_not_understood_is_said_and_never_guessed(term: str) -> None:

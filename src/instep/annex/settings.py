@@ -15,7 +15,7 @@ from instep.annex.branch import AnnexBranch
 from instep.annex.errors import SettingError
 from instep.core import amounts, keys, matching
 from instep.core.keys import DEFAULT_BACKEND, Hasher
-from instep.core.matching import MalformedExpression, Matcher
+from instep.core.matching import MalformedExpression, Matcher, UnknownTerm
 from instep.core.rules import Rules
 from instep.core.types import Key, RelPath
 from instep.git.config import Config
@@ -190,7 +190,10 @@ def disk_reserve_bytes(config: Config) -> int:
 
 def _parse(setting: str, expression: str) -> Matcher:
     try:
-        return matching.parse(expression)
+        matcher = matching.parse(expression)
+        if matcher.needs_mime:
+            raise UnknownTerm(expression, "mimetype= or mimeencoding=")
+        return matcher
     except MalformedExpression as error:
         fix = f"Change it: git config {setting} EXPRESSION, or git annex config --set {setting} EXPRESSION"
         raise SettingError(setting, f"{setting}: {error}", fix) from None
