@@ -1,17 +1,36 @@
 """git's index follows the branch, late, and takes nothing away that a person staged."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from instep.core.types import RelPath
+from instep.git.index import IndexBusy, IndexUpdate, draft_index
 from instep.steps.index import IndexStep
 from tests.steps.side import Side, SideMaker, p
+
+# pyright: reportPrivateUsage=false
+
+
+def write_once(step: IndexStep, meanwhile: Callable[[], object] = lambda: None) -> bool:
+    """What the step does in one go, without its waiting for turns; whether there is more."""
+    updates: dict[RelPath, IndexUpdate] = {}
+    try:
+        while step._look(updates):
+            pass
+        draft = draft_index(step._state.repo, updates)
+        meanwhile()
+        return step._place(draft, updates)
+    except IndexBusy:
+        step._give_back(updates)
+        return False
 
 
 def write(step: IndexStep) -> None:
     """What the step does when the folder has been quiet."""
-    step._unsettled |= step.mailbox.content  # pyright: ignore[reportPrivateUsage]
-    while step._write():  # pyright: ignore[reportPrivateUsage]
+    step._unsettled |= step.mailbox.content
+    while write_once(step):
         pass
 
 
@@ -57,6 +76,26 @@ def test_a_lock_of_somebody_else_is_waited_for(a: Side, step: IndexStep) -> None
     assert a.git("ls-files").split() == ["one", "start"]
 
 
+def test_what_a_person_stages_while_the_index_is_written_stays(a: Side, step: IndexStep) -> None:  # I27
+    step.touch(change.path for change in a.save("one", "1").changes)
+    a.write("mine", "staged")
+    write_once(step, meanwhile=lambda: a.git("add", "mine"))
+    assert a.git("ls-files").split() == ["mine", "start"]
+    write(step)
+    assert a.git("ls-files").split() == ["mine", "one", "start"]
+    assert a.git("diff-index", "--cached", "--name-only", "HEAD").split() == ["mine"]
+
+
+def test_a_commit_while_the_index_is_written_is_the_next_ones(a: Side, step: IndexStep) -> None:
+    step.touch(change.path for change in a.save("one", "1").changes)
+    write_once(step, meanwhile=lambda: a.save("one", "two"))
+    assert a.git("show", ":one") == "1"
+    step.touch([p("one")])
+    write(step)
+    assert a.git("show", ":one") == "two"
+    assert a.git("diff-index", "--cached", "HEAD") == ""
+
+
 def test_many_changes_are_written_in_pieces(a: Side, step: IndexStep) -> None:
     """What is known of files has a bound, and so has what is held of them while the index is written."""
     few = IndexStep(a.state, at_once=2)
@@ -78,7 +117,7 @@ def test_a_lock_between_two_pieces_loses_none(a: Side, step: IndexStep) -> None:
         a.write(f"d/{number}", str(number))
     a.commit()
     few.touch()
-    assert few._write(), "there are more"  # pyright: ignore[reportPrivateUsage]
+    assert write_once(few), "there are more"
     lock = a.folder / ".git/index.lock"
     lock.touch()
     write(few)

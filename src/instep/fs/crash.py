@@ -63,9 +63,10 @@ class Point(StrEnum):
     """git-annex's journal has what the branch is about to get."""
     LOCATIONS_COMMITTED = "locations-committed"
     """The git-annex branch has what the journal has still."""
-    INDEX_LOCKED = "index-locked"
     INDEX_WRITTEN = "index-written"
-    """Under the name of its lock."""
+    """Aside."""
+    INDEX_LOCKED = "index-locked"
+    """It has the name of its lock."""
     INDEX_PLACED = "index-placed"
 
 

@@ -1,10 +1,12 @@
 """Bringing git's index to what was committed, natively, so that `git status` is clean and reads no file.
 
-Rules (reference 3.4): under git's own `index.lock`; only where the entry still is what it was believed to
-be, so what a person staged stays (I27); with the file's real stat data, unless the file is as young as the
-index: git does not trust such an entry, and a stale one could be trusted later. No time is ever faked.
+Rules (reference 3.4): only where the entry still is what it was believed to be, so what a person staged stays
+(I27); with the file's real stat data, unless the file is as young as the index: git does not trust such an
+entry, and a stale one could be trusted later. No time is ever faked.
 
-The file is synced: without it a power cut leaves an empty index, and with it goes what a person had staged.
+The whole file, 80 MB where there are a million, is written and synced beside the old one, and nobody waits
+for that. Then it becomes git's own `index.lock`, and if the old index is still the one that was read, the new
+index. Without the sync a power cut would leave an empty index, and with it would go what a person had staged.
 """
 
 import hashlib
@@ -14,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from heapq import merge
 
-from instep.core.types import Entry, Hash, RelPath
+from instep.core.types import Entry, RelPath
+from instep.fs import syscalls
 from instep.fs.crash import Point, passed
 from instep.git.cache_tree import invalidate
 from instep.git.errors import GitError, IndexBusy, UnsupportedIndex
@@ -23,11 +26,21 @@ from instep.git.index_entry import IndexEntry
 from instep.git.index_format import HEADER, Edit, Memory, RawIndex
 from instep.git.index_v4 import pack_names
 from instep.git.repository import Repository
-from instep.git.sharing import Sharing
 
-__all__ = ["IndexBusy", "IndexEntry", "IndexUpdate", "read_index", "write_by_git", "write_index"]
+__all__ = [
+    "IndexBusy",
+    "IndexDraft",
+    "IndexEntry",
+    "IndexUpdate",
+    "draft_index",
+    "read_index",
+    "write_by_git",
+    "write_index",
+]
 
 _NS = 10**9
+_File = tuple[int, ...]
+"""Device, inode, size, times."""
 
 
 def read_index(path: str | bytes, oid_bytes: int) -> list[IndexEntry]:
@@ -42,8 +55,22 @@ def changed_since(repo: Repository, since_s: int) -> set[RelPath]:
 
     Raises UnsupportedIndex. An index that is not there knows none.
     """
-    index = _read(os.path.realpath(repo.git_dir + b"/index"), repo)
+    index, _ = _read(os.path.realpath(repo.git_dir + b"/index"), repo)
     return {RelPath(path) for path in index.changed_since(since_s)}
+
+
+def draft_index(repo: Repository, updates: Mapping[RelPath, IndexUpdate]) -> "IndexDraft":
+    """The index with the updates applied, written aside. Takes long where it is large, and changes nothing.
+
+    Raises GitError, OSError.
+    """
+    draft = IndexDraft(repo, updates)
+    if updates:
+        try:
+            draft.write()
+        except UnsupportedIndex:
+            draft.by_git = True
+    return draft
 
 
 def write_index(repo: Repository, updates: Mapping[RelPath, IndexUpdate]) -> set[RelPath]:
@@ -52,13 +79,9 @@ def write_index(repo: Repository, updates: Mapping[RelPath, IndexUpdate]) -> set
 
     Raises IndexBusy if somebody holds the lock (nothing was changed), GitError, OSError.
     """
-    if not updates:
-        return set()
-    try:
-        return _write_natively(repo, updates)
-    except UnsupportedIndex:
-        write_by_git(repo, updates)
-        return set()
+    draft = draft_index(repo, updates)
+    draft.place()
+    return draft.unsettled
 
 
 def write_by_git(repo: Repository, updates: Mapping[RelPath, IndexUpdate]) -> None:
@@ -89,33 +112,22 @@ def _words(entry: Entry | None) -> tuple[bytes, ...] | None:
     return None if entry is None else (b"%06o" % entry.mode, entry.oid.hex().encode(), b"0")
 
 
-def _write_natively(repo: Repository, updates: Mapping[RelPath, IndexUpdate]) -> set[RelPath]:
-    path = os.path.realpath(repo.git_dir + b"/index")
-    with _Lock(path, repo.sharing) as lock:
-        old = _read(path, repo)
-        changes = IndexChanges(old, repo.root, lock.now_s)
-        changes.collect(updates)
-        if changes.edits:
-            file = lock.commit(_body(old, changes), hashlib.new(repo.format.name, usedforsecurity=False))
-            repo.index_memory = None if old.version == 4 else Memory(file, *old.blocks_after(changes.edits))
-        return changes.unsettled
-
-
-def _read(path: bytes, repo: Repository) -> RawIndex:
-    """The index as it is; most of the work is saved if it is the one that was written here last."""
+def _read(path: bytes, repo: Repository) -> "tuple[RawIndex, _File | None]":
+    """The index as it is, and which file that is; most of the work is saved if it is the one that was written
+    here last."""
     oid_bytes, known = repo.format.oid_bytes, repo.index_memory
     try:
         with open(path, "rb") as file:
             st = os.fstat(file.fileno())
-            same = known is not None and known.file == _identity(st)
-            return RawIndex(
-                file.read(), oid_bytes, since_s=st.st_mtime_ns // _NS, known=known if same else None
-            )
+            found = _identity(st)
+            same = known is not None and known.file == found
+            data = file.read()
     except FileNotFoundError:
-        return RawIndex.empty(oid_bytes)
+        return RawIndex.empty(oid_bytes), None
+    return RawIndex(data, oid_bytes, since_s=st.st_mtime_ns // _NS, known=known if same else None), found
 
 
-def _identity(st: os.stat_result) -> tuple[int, ...]:
+def _identity(st: os.stat_result) -> _File:
     return st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns
 
 
@@ -156,45 +168,80 @@ def _extensions(old: RawIndex, changes: IndexChanges) -> Iterator[bytes]:
             yield struct.pack(">4sL", name, len(kept)) + kept
 
 
-class _Lock:
-    """git's lock on the index, and the file system's clock at the time when it was taken."""
+class IndexDraft:
+    """A new index beside the old one. `unsettled`: what should be given again when it is older.
 
-    def __init__(self, path: bytes, sharing: Sharing) -> None:
-        self._path = path
-        self._name = path + b".lock"
+    One at a time for each repository: one that was never placed, as its process was killed, is written over.
+    """
+
+    def __init__(self, repo: Repository, updates: Mapping[RelPath, IndexUpdate]) -> None:
+        self.unsettled: set[RelPath] = set()
+        self.by_git = False
+        self._repo = repo
+        self._updates = updates
+        self._path = os.path.realpath(repo.git_dir + b"/index")
+        self._aside = self._path + b".instep"
+        self._base: _File | None = None
+        self._blocks: tuple[list[int], int] | None = None
+        self._is_written = False
+
+    def write(self) -> None:
+        """Raises UnsupportedIndex."""
+        old, self._base = _read(self._path, self._repo)
+        fd = os.open(self._aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
-            self._fd = os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            changes = IndexChanges(old, self._repo.root, os.fstat(fd).st_mtime_ns // _NS)
+            changes.collect(self._updates)
+            self.unsettled = changes.unsettled
+            if changes.edits:
+                self._write_body(fd, _body(old, changes))
+                self._blocks = None if old.version == 4 else old.blocks_after(changes.edits)
+                self._is_written = True
+        finally:
+            os.close(fd)
+            if not self._is_written:
+                os.unlink(self._aside)
+
+    def place(self) -> None:
+        """Makes it the index. Raises IndexBusy if somebody holds the lock, or changed the index since it was
+        read: then nothing was changed, and the draft is gone."""
+        if self.by_git:
+            write_by_git(self._repo, self._updates)
+        if not self._is_written:
+            return
+        lock = self._path + b".lock"
+        try:
+            syscalls.rename_noreplace(syscalls.AT_FDCWD, self._aside, syscalls.AT_FDCWD, lock)
         except FileExistsError:
-            text = f"{os.fsdecode(self._name)} exists: another git is at work here, or died."
+            os.unlink(self._aside)
+            text = f"{os.fsdecode(lock)} exists: another git is at work here, or died."
             raise IndexBusy(text, "If no git runs there, remove that file.") from None
         passed(Point.INDEX_LOCKED)
-        self._mode = sharing.file_mode(0o666)
-        self.now_s = os.fstat(self._fd).st_mtime_ns // _NS
+        if _file_at(self._path) != self._base:
+            os.unlink(lock)
+            raise IndexBusy("Another git changed the index.")
+        os.rename(lock, self._path)
+        passed(Point.INDEX_PLACED)
+        file = _file_at(self._path)
+        self._repo.index_memory = Memory(file, *self._blocks) if self._blocks and file else None
 
-    def __enter__(self) -> "_Lock":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            with suppress(FileNotFoundError):
-                os.unlink(self._name)
-
-    def commit(self, parts: Iterable[bytes | memoryview], checksum: Hash) -> tuple[int, ...]:
-        """Puts the new index into place and gives up the lock; tells which file it is."""
-        with open(self._fd, "wb", closefd=False) as file:
+    def _write_body(self, fd: int, parts: Iterable[bytes | memoryview]) -> None:
+        checksum = hashlib.new(self._repo.format.name, usedforsecurity=False)
+        with open(fd, "wb", closefd=False) as file:
             for part in parts:
                 checksum.update(part)
                 file.write(part)
             file.write(checksum.digest())
+        mode = self._repo.sharing.file_mode(0o666)
         with suppress(FileNotFoundError):
-            self._mode = os.stat(self._path).st_mode & 0o7777
-        os.fchmod(self._fd, self._mode)
-        os.fsync(self._fd)
+            mode = os.stat(self._path).st_mode & 0o7777
+        os.fchmod(fd, mode)
+        os.fsync(fd)
         passed(Point.INDEX_WRITTEN)
-        os.rename(self._name, self._path)
-        passed(Point.INDEX_PLACED)
-        file = _identity(os.fstat(self._fd))
-        os.close(self._fd)
-        self._fd = -1
-        return file
+
+
+def _file_at(path: bytes) -> _File | None:
+    try:
+        return _identity(os.stat(path))
+    except FileNotFoundError:
+        return None

@@ -4,7 +4,8 @@ No step needs the index; people and their tools do. It is brought to the branch'
 been quiet for a moment, under git's own lock, and only where a person has not staged something else (I27).
 
 The whole file is written each time, 80 MB where there are a million files, so the moment is the longer the
-dearer the last writing was.
+dearer the last writing was. The folder's writer is needed for what goes into it, a piece at a time, and for
+giving it its name; not while it is written.
 """
 
 import time
@@ -12,12 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 import anyio
+import anyio.to_thread
 
 from instep.core.tree import diff, lookup
 from instep.core.types import MODE_GITLINK, Change, Entry, Oid, RelPath
 from instep.fs.identity import Identity
 from instep.fs.read import Gone, identify
-from instep.git.index import IndexBusy, IndexUpdate, write_index
+from instep.git.index import IndexBusy, IndexDraft, IndexUpdate, draft_index
 from instep.steps.mailbox import Mailbox
 from instep.steps.state import FolderState
 
@@ -31,6 +33,8 @@ PATIENCE = 20
 """It is not written more often than so many times what writing takes."""
 AT_ONCE = 1 << 15
 """Entries brought up to date in one go: what is known of the files is not kept for many more."""
+PIECE = 1 << 10
+"""Entries looked up before others who wait for the writer get their turn; some 10 ms."""
 
 _NOTHING: Mapping[RelPath, Entry | None] = {}
 
@@ -82,7 +86,7 @@ class IndexStep:
                 self._unsettled |= await self.mailbox.take()
                 await self._until_quiet()
             self._failed = True
-            while await self._state.work(self._write):
+            while await self._write():
                 self._unsettled |= self.mailbox.content
                 self.mailbox.content.clear()
             self._failed = False
@@ -99,41 +103,55 @@ class IndexStep:
                 if quiet.cancelled_caught:
                     return
 
-    def _write(self) -> bool:
+    async def _write(self) -> bool:
         """Bring some entries up to date; whether there are more."""
-        state, started = self._state, time.monotonic()
-        self._is_elsewhere = not state.is_at_head()
-        if self._is_elsewhere:  # a person's git wrote the index of another commit: later
-            return False
-        updates = self._updates()
+        work, started = self._state.work, time.monotonic()
+        updates: dict[RelPath, IndexUpdate] = {}
         try:
-            self._unsettled |= write_index(state.repo, updates)
+            while await work(lambda: self._look(updates)):
+                pass
+            draft = await anyio.to_thread.run_sync(draft_index, self._state.repo, updates)
+            more = await work(lambda: self._place(draft, updates))
         except BaseException as error:
-            self._unsettled |= self._now | updates.keys()
-            self._changes = None
+            self._give_back(updates)
             if isinstance(error, IndexBusy):  # a person's git is at work: later
                 return False
             raise
         self._took_s = time.monotonic() - started
+        return more
+
+    def _look(self, updates: dict[RelPath, IndexUpdate]) -> bool:
+        """Add the next updates: first where the trees differ, then where the files may be known better.
+
+        Whether there are more for this time.
+        """
+        if self._changes is None:
+            self._target = self._state.tree
+            self._changes = diff(self._tree, self._target, self._state.repo.objects.tree)
+            self._now, self._unsettled = self._unsettled, set()
+        count = min(PIECE, self._at_once - len(updates))
+        paths: dict[RelPath, Change | None] = {c.path: c for c in islice(self._changes, count)}
+        self._now -= paths.keys()
+        while self._now and len(paths) < count:
+            paths[self._now.pop()] = None
+        updates |= {path: self._update(path, change) for path, change in paths.items()}
+        return len(paths) == PIECE and len(updates) < self._at_once
+
+    def _place(self, draft: IndexDraft, updates: Mapping[RelPath, IndexUpdate]) -> bool:
+        """Make it the index; whether there are more updates. Raises IndexBusy."""
+        draft.place()
+        self._state.turns.note_index()
+        self._unsettled |= draft.unsettled
         for path in updates:
             self._late.pop(path, None)
-        state.turns.note_index()
         if len(updates) >= self._at_once:
             return True
         self._tree, self._changes = self._target, None
         return False
 
-    def _updates(self) -> dict[RelPath, IndexUpdate]:
-        """The next updates: first where the trees differ, then where the files may be known better."""
-        if self._changes is None:
-            self._target = self._state.tree
-            self._changes = diff(self._tree, self._target, self._state.repo.objects.tree)
-            self._now, self._unsettled = self._unsettled, set()
-        paths: dict[RelPath, Change | None] = {c.path: c for c in islice(self._changes, self._at_once)}
-        self._now -= paths.keys()
-        while self._now and len(paths) < self._at_once:
-            paths[self._now.pop()] = None
-        return {path: self._update(path, change) for path, change in paths.items()}
+    def _give_back(self, updates: Mapping[RelPath, IndexUpdate]) -> None:
+        self._unsettled |= self._now | updates.keys()
+        self._changes = None
 
     def _update(self, path: RelPath, change: Change | None) -> IndexUpdate:
         entry = lookup(self._target, path, self._state.repo.objects.tree)
