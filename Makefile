@@ -39,13 +39,16 @@ check: $(VENV)/node ## lint, format, types, layers
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 
-# What tests need of the system: a compiler for faults on demand, strace to see syncs, disks to pull plugs of.
+# What tests need of the system: a compiler for faults on demand, strace to see syncs, disks to pull plugs of, an
+# sshd to be called, ip for networks that come and go.
+TOOLS := gcc libc6-dev strace e2fsprogs mount openssh-client openssh-server iproute2
 .PHONY: tools
 tools:
-	@for tool in gcc strace mkfs.ext4; do command -v $$tool >/dev/null || missing=1; done; test -z "$$missing" \
+	@PATH=$$PATH:/usr/sbin; for tool in gcc strace mkfs.ext4 sshd ip; do \
+		command -v $$tool >/dev/null || missing=1; done; test -z "$$missing" \
 		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q \
-		&& apt-get install -qy --no-install-recommends gcc libc6-dev strace e2fsprogs mount; } \
-		|| { echo 'make test needs: apt-get install gcc libc6-dev strace e2fsprogs'; exit 1; }
+		&& apt-get install -qy --no-install-recommends $(TOOLS); } \
+		|| { echo 'make test needs: apt-get install $(TOOLS)'; exit 1; }
 
 test: $(VENV)/installed tools ## all tests, on real git and git-annex processes (PYTEST_ARGS="-k name")
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)

@@ -70,8 +70,9 @@ def test_a_new_folder_becomes_a_copy_of_a_repository(
     [
         (("up", "file"), "is a file"),
         (("up", "a", "a/b"), "is inside"),
-        (("up", "a", "host:b"), "later version"),
-        (("up", "a", "ssh://host/b"), "later version"),
+        (("up", "a", "ssh://127.0.0.1:1/b"), "Connection refused"),
+        (("up", "a", "-oProxyCommand=x:b"), "No such option"),
+        (("up", "a", "--", "-oProxyCommand=x:b"), "dash"),
         (("up", "a", "ext::sh"), "ext"),
         (("up", "a", "--bogus"), "No such option"),
         (("status", "nowhere"), "does not exist"),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from instep.daemon.adopt import TEMPORARY_NAMES, Template, adopt, default_description, template_of
-from instep.daemon.examine import Kind, Refused, examine
+from instep.daemon.adopt import TEMPORARY_NAMES, Template, adopt, default_description, describe, template_of
+from instep.daemon.examine import Found, Kind, Refused, examine
 from tests.conftest import GitRunner, RepositoryMaker
 
 PLAIN = Template("main", "sha1", b"")
@@ -16,10 +16,14 @@ def branch_file(git: GitRunner, folder: Path, name: str) -> bytes:
     return git(folder, "cat-file", "blob", f"git-annex:{name}", check=False)
 
 
+def common(*found: Found) -> Template:
+    return template_of([describe(one) for one in found])
+
+
 def test_a_new_folder(tmp_path: Path, git: GitRunner) -> None:
     root = tmp_path / "deep/new"
     found = examine(root)
-    adopt(found, template_of([found]), "my laptop")
+    adopt(found, common(found), "my laptop")
     config_log = branch_file(git, root, "config.log").decode()
     assert config_log.splitlines()[0].endswith("s annex.addunlocked true")
     assert config_log.splitlines()[1].endswith("s annex.largefiles largerthan=64kb")
@@ -82,7 +86,7 @@ def test_a_git_repository_keeps_its_work(plain_repository: RepositoryMaker, git:
     exclude = (folder / ".git/info/exclude").read_bytes()
     head, status = git(folder, "rev-parse", "HEAD"), git(folder, "status", "--porcelain")
     found = examine(folder)
-    adopt(found, template_of([found]), None)
+    adopt(found, common(found), None)
     assert (git(folder, "rev-parse", "HEAD"), git(folder, "status", "--porcelain")) == (head, status)
     assert (folder / ".git/info/exclude").read_bytes() == exclude
     assert git(folder, "config", "annex.uuid")
@@ -93,7 +97,7 @@ def test_a_git_annex_repository_stays_as_it_is(annexed: RepositoryMaker, git: Gi
     git(folder, "annex", "config", "--set", "annex.largefiles", "anything")
     before = git(folder, "for-each-ref"), (folder / ".git/config").read_bytes()
     found = examine(folder)
-    template = template_of([examine(folder.parent / "new"), found])
+    template = common(examine(folder.parent / "new"), found)
     assert b"annex.largefiles anything" in template.config_log  # a new copy has its settings from the start
     adopt(found, template, "another name")
     assert (git(folder, "for-each-ref"), (folder / ".git/config").read_bytes()) == before
@@ -104,7 +108,7 @@ def test_a_new_folder_takes_branch_and_format_of_a_repository(
 ) -> None:
     folder = plain_repository(object_format="sha256")
     git(folder, "symbolic-ref", "HEAD", "refs/heads/other")
-    template = template_of([examine(tmp_path / "new"), examine(folder)])
+    template = common(examine(tmp_path / "new"), examine(folder))
     assert (template.branch, template.object_format) == ("other", "sha256")
 
 
@@ -112,10 +116,10 @@ def test_repositories_that_can_not_meet(plain_repository: RepositoryMaker, git: 
     one, other = plain_repository("one"), plain_repository("other")
     git(other, "symbolic-ref", "HEAD", "refs/heads/work")
     with pytest.raises(Refused, match="work"):
-        template_of([examine(one), examine(other)])
+        common(examine(one), examine(other))
     sha256 = plain_repository("sha256", object_format="sha256")
     with pytest.raises(Refused, match="sha256"):
-        template_of([examine(one), examine(sha256)])
+        common(examine(one), examine(sha256))
 
 
 def test_a_name_that_is_no_utf8(tmp_path: Path, git: GitRunner) -> None:
@@ -129,7 +133,7 @@ def test_a_git_repository_gets_the_size_limit_of_new_folders(
     plain_repository: RepositoryMaker, git: GitRunner
 ) -> None:
     found = examine(plain_repository())
-    adopt(found, template_of([found]), None)
+    adopt(found, common(found), None)
     assert b" annex.largefiles largerthan=64kb\n" in branch_file(git, found.root, "config.log")
 
 
@@ -137,5 +141,5 @@ def test_a_git_repository_s_own_limit_stays(plain_repository: RepositoryMaker, g
     folder = plain_repository()
     git(folder, "config", "annex.largefiles", "include=*.iso")
     found = examine(folder)
-    adopt(found, template_of([found]), None)
+    adopt(found, common(found), None)
     assert branch_file(git, folder, "config.log") == b""

@@ -18,7 +18,9 @@ from instep.remotes.aside import Aside
 from instep.remotes.dial import PREAMBLE
 from instep.remotes.frames import Hello
 from instep.remotes.link import Link, open_link
+from instep.remotes.same_files import feature
 from instep.remotes.socket_path import socket_path
+from instep.remotes.ssh_program import SshProgram
 from instep.remotes.stock import StockRemote
 from instep.steps.session import Session
 from instep.steps.stock import StockSession
@@ -26,6 +28,7 @@ from instep.steps.stock import StockSession
 pytestmark = pytest.mark.anyio
 
 PATIENCE_S = 10.0
+SAME_COMPUTER = feature() or ""
 
 
 class Log:
@@ -56,7 +59,13 @@ class Owner:
         self.peers = Peers(self, self.board, Troubles(self.board))
 
     def hello(self) -> Hello:
-        return Hello(1, 1, "test", self.uuid, "sha1", "/folder")
+        return Hello(1, 1, "test", self.uuid, "sha1", "/folder", (SAME_COMPUTER,))
+
+    def ssh_program(self) -> SshProgram:
+        return SshProgram("false")
+
+    def tried(self) -> None:
+        pass
 
     def session(self, link: Link, name: str) -> Session:
         return Used(link, name)
@@ -88,12 +97,15 @@ async def _pair() -> tuple[UNIXSocketStream, UNIXSocketStream]:
 
 
 @asynccontextmanager
-async def calling(owner: Owner, uuid: str, place: str = "/other") -> AsyncGenerator[Link]:
+async def calling(
+    owner: Owner, uuid: str, place: str = "/other", computer: str = SAME_COMPUTER
+) -> AsyncGenerator[Link]:
     """Somebody calls."""
     here, there = await _pair()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(owner.peers.accept, here)
-        async with open_link(there, Hello(1, 1, "test", uuid, "sha1", place), dialled=True) as link:
+        hello = Hello(1, 1, "test", uuid, "sha1", place, (computer,))
+        async with open_link(there, hello, dialled=True) as link:
             yield link
     await anyio.aclose_forcefully(here)
 
@@ -138,6 +150,14 @@ async def test_a_remote_that_calls_is_known_by_its_place(low: Owner) -> None:
     await low.until(friend=False)
 
 
+async def test_a_path_of_another_computer_is_nothing_to_go_by(low: Owner) -> None:
+    low.peers.set({"friend": "/other", "known": "host:x"}, uuids={"known": "66666666-known"})
+    async with calling(low, "55555555-other", computer="files-elsewhere"):
+        await low.until(**{"friend": False, "known": False, "other-55555555": True})
+    async with calling(low, "66666666-known", computer="files-elsewhere"):
+        await low.until(friend=False, known=True)
+
+
 async def test_a_new_call_takes_the_place_of_the_old_one(low: Owner) -> None:
     async with calling(low, "55555555-other") as first:
         await low.until(**{"other-55555555": True})
@@ -157,7 +177,7 @@ async def test_nobody_there_is_said(low: Owner, tmp_path: Path) -> None:  # I29
         with anyio.fail_after(PATIENCE_S):
             while low.board.counts["log-remote"] == 0 and low.board.status().remotes[0].reason in (
                 "",
-                "not reachable",
+                "connecting",
             ):
                 await low.board.changed(low.board.version)
         assert low.board.status().remotes[0].reason == f"{tmp_path} is no repository"

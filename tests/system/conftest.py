@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from .far_pair import FarPair
 from .harness import Cluster, Pair
 
 
@@ -38,3 +39,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Two folders in step, shared by the tests of a module: each keeps to names of its own."""
     with Pair(tmp_path_factory.mktemp("pair")) as pair:
         yield pair.up()
+
+
+@pytest.fixture
+def far_pair(tmp_path: Path) -> Iterator[FarPair]:
+    """A folder here and a path on another computer, with nothing there yet."""
+    with FarPair(tmp_path) as pair:
+        yield pair

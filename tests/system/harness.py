@@ -76,7 +76,7 @@ class Cluster:
     ) -> Done:
         """Runs `instep ARGS`; AssertionError with its words when `check` and it did not end with 0."""
         command = [os.environ.get("INSTEP_COMMAND", "instep"), *args]
-        environment = os.environ | {_MARK: self._mark}
+        environment = os.environ | {_MARK: self._mark} | self.environment_of(args)
         ran = subprocess.run(
             command,
             cwd=cwd,
@@ -89,6 +89,15 @@ class Cluster:
         done = Done(ran.returncode, ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace"))
         assert done.code == 0 or not check, f"instep {args} ended with {done.code}:\n{done.out}{done.err}"
         return done
+
+    def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
+        """What is different in the environment of a command with these arguments: here, nothing."""
+        return {}
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """The mark, for processes that are started in another way."""
+        return {_MARK: self._mark}
 
     def up(self) -> Self:
         """`instep up A B` for each link, and waits until all are in step."""

@@ -19,6 +19,8 @@ from instep.core.errors import InstepError
 VERBS = ("up", "down", "status", "wait", "log", "remote", "doctor")
 """In the order of the help; each is `command` in the module of its name."""
 
+HIDDEN = ("link",)
+
 
 class Verbs(click.Group):
     """A group whose verbs are imported when they are used."""
@@ -27,7 +29,7 @@ class Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        if cmd_name not in VERBS + HIDDEN:
             return None
         return importlib.import_module(f"instep.cli.{cmd_name}").command
 

@@ -57,7 +57,7 @@ NEW = ("nothing", "an empty folder", "a plain folder")
 
 def _thin_words(brought: list[Brought]) -> str:
     """What was chosen, and what it costs."""
-    made = [str(one.root) for one in brought if one.was in NEW]
+    made = [str(one.place) for one in brought if one.was in NEW]
     if not made:
         return "Nothing is made now, so nothing is thin. For a folder of old: git config annex.thin true"
     return (
@@ -78,6 +78,7 @@ def _stay(brought: list[Brought], wiring: Wiring, as_json: bool) -> int:
     from instep.daemon.main import run_process  # noqa: PLC0415 - loads the event loop
 
     here = brought[0]
+    assert isinstance(here.place, Path)
     failed: list[InstepError] = []
 
     def tell(message: dict[str, Any]) -> None:
@@ -88,7 +89,7 @@ def _stay(brought: list[Brought], wiring: Wiring, as_json: bool) -> int:
         here.pid, here.started = message["pid"], True
         click.echo(_facts(brought) if as_json else _words(brought))
 
-    status = run_process(here.root, tell, run_folder=wiring.run_folder(), echo=True)
+    status = run_process(here.place, tell, run_folder=wiring.run_folder(), echo=True)
     if failed:
         raise failed[0]
     return status
@@ -97,7 +98,7 @@ def _stay(brought: list[Brought], wiring: Wiring, as_json: bool) -> int:
 def _facts(brought: list[Brought]) -> str:
     here, *others = brought
     facts: dict[str, object] = {
-        "folder": str(here.root),
+        "folder": str(here.place),
         "was": here.was,
         "branch": here.branch,
         "pid": here.pid,
@@ -112,7 +113,7 @@ def _remote_facts(here: Brought, other: Brought) -> dict[str, object]:
     name = _name(here, other)
     return {
         "name": name,
-        "url": str(other.root),
+        "url": str(other.place),
         "was": other.was,
         "new": name in here.new_remotes,
         "pid": other.pid,
@@ -121,18 +122,18 @@ def _remote_facts(here: Brought, other: Brought) -> dict[str, object]:
 
 
 def _name(here: Brought, other: Brought) -> str:
-    return next(name for name, url in here.remotes.items() if url == str(other.root))
+    return next(name for name, url in here.remotes.items() if url == str(other.place))
 
 
 def _words(brought: list[Brought]) -> str:
     here, *others = brought
     changed = here.started or any(_name(here, other) in here.new_remotes for other in others)
-    lines = [f"{here.root} is {'now' if changed else 'already'} kept in step (it was {here.was})."]
+    lines = [f"{here.place} is {'now' if changed else 'already'} kept in step (it was {here.was})."]
     for other in others:
         new = "new remote" if _name(here, other) in here.new_remotes else "remote"
-        lines.append(f"  {new} {_name(here, other)}: {other.root} (it was {other.was})")
+        lines.append(f"  {new} {_name(here, other)}: {other.place} (it was {other.was})")
     for one in brought:
         for text, fix in one.waits_for:
-            lines += [f"! {one.root}: {text}", f"  {fix}"]
-    lines.append(f"See how it goes: instep status {here.root}")
+            lines += [f"! {one.place}: {text}", f"  {fix}"]
+    lines.append(f"See how it goes: instep status {here.place}")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from instep.daemon.bringup import Launch
+    from instep.daemon.near import Launch
     from instep.daemon.service import RunFolder
 
 
@@ -25,6 +25,6 @@ class Wiring:
 
     def launch(self) -> "Launch":
         """How background processes are started."""
-        from instep.daemon.bringup import Launch  # noqa: PLC0415
+        from instep.daemon.near import Launch  # noqa: PLC0415
 
         return Launch() if self.background is None else Launch(self.background)

@@ -224,6 +224,31 @@ _DECLARED = (
         "Make it one that does, if you like: instep up DIR REMOTE, or git annex init there.",
         "notice",
     ),
+    Condition(
+        "no-instep-there",
+        "The remote {subject} can't be used yet: {detail}",
+        "Install it there: pip install instep (the shell that ssh starts must find it on its PATH).",
+    ),
+    Condition(
+        "ssh-host-unknown",
+        "The remote {subject} waits for a person: its computer has a host key that ssh does not know yet.",
+        "Compare the key and say yes, once, by hand: {detail}",
+    ),
+    Condition(
+        "ssh-host-changed",
+        "The computer of the remote {subject} shows another host key than before: this may be an attack.",
+        "If it was set up anew, forget the old key: {detail}",
+    ),
+    Condition(
+        "ssh-not-let-in",
+        "The remote {subject} lets nobody in without a person: a password, a passphrase or another key.",
+        "See what it asks for: {detail}; then ssh-add for a passphrase, ssh-copy-id for a password",
+    ),
+    Condition(
+        "ssh-unusable",
+        "ssh can't be used for the remote {subject}: {detail}",
+        "Mend what it names; ssh itself is in the package openssh-client.",
+    ),
     # single files
     Condition(
         "file-unreadable",

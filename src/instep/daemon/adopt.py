@@ -60,29 +60,56 @@ class Template:
     config_log: bytes
 
 
-def template_of(found: Sequence[Found]) -> Template:
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What was found at a path, here or on another computer, as far as the others need to know it.
+
+    `place`: how people call it. `kind`: the words of `Kind`. `config_log`: that of the git-annex branch, or
+    of a repository's first one; None if it is no repository yet.
+    """
+
+    place: str
+    kind: str
+    branch: str
+    object_format: str
+    config_log: bytes | None
+    is_bare: bool = False
+
+    @property
+    def is_repository(self) -> bool:
+        return self.config_log is not None
+
+
+def describe(found: Found) -> Described:
+    """Of a path on this computer. Starts a git (3 ms) if it is a repository."""
+    kind = found.kind
+    log = (_config_log_of(found) or _first_config_log(found)) if kind.is_repository else None
+    return Described(str(found.root), kind.value, found.branch, found.object_format, log, kind.is_bare)
+
+
+def template_of(found: Sequence[Described]) -> Template:
     """Taken from the first repository among them, or that of a new folder. Raises Refused if two repositories
     can't be in step with each other."""
-    repositories = [one for one in found if one.kind.is_repository]
+    repositories = [one for one in found if one.is_repository]
     for other in repositories[1:]:
         if other.object_format != repositories[0].object_format:
             raise Refused(
-                f"{repositories[0].root} and {other.root} hash their objects differently "
+                f"{repositories[0].place} and {other.place} hash their objects differently "
                 f"({repositories[0].object_format}, {other.object_format}).",
                 "Make one of them anew as a copy of the other.",
             )
-    with_branch = sorted((one for one in repositories if one.branch), key=lambda one: one.kind.is_bare)
+    with_branch = sorted((one for one in repositories if one.branch), key=lambda one: one.is_bare)
     if not with_branch:
         form = repositories[0].object_format if repositories else found[0].object_format
         return Template(found[0].branch, form, new_config_log(int(time.time())))
     first = with_branch[0]
     for other in with_branch[1:]:
-        if other.branch != first.branch and not other.kind.is_bare:
+        if other.branch != first.branch and not other.is_bare:
             raise Refused(
-                f"{first.root} has the branch {first.branch} checked out, {other.root} has {other.branch}.",
-                f"Check out the same branch on both: git -C {other.root} switch {first.branch}",
+                f"{first.place} has the branch {first.branch} checked out, {other.place} has {other.branch}.",
+                f"Check out the same branch on both: git -C {other.place} switch {first.branch}",
             )
-    return Template(first.branch, first.object_format, _config_log_of(first) or _first_config_log(first))
+    return Template(first.branch, first.object_format, first.config_log or b"")
 
 
 def new_config_log(now_s: int) -> bytes:

@@ -9,6 +9,11 @@ from instep.core.errors import InstepError
 from instep.daemon.places import git_dir_of, is_bare, resolve
 from instep.git.config import Config
 from instep.git.process import Git
+from instep.remotes.dial import SshAddress, parse_remote
+from instep.remotes.errors import BadAddress
+
+Place = Path | SshAddress
+"""Where another folder is: a real, absolute path on this computer, or an address."""
 
 
 class NoSuchRemote(InstepError):
@@ -36,18 +41,27 @@ class Remotes:
         """The configuration now."""
         return Config(self._git)
 
-    def name_of(self, other: Path) -> str | None:
+    def name_of(self, other: Place) -> str | None:
         """The remote whose address is this folder, if there is one."""
         for name, url in self.config().remotes().items():
-            if _is_path(url) and resolve(os.path.join(self.root, os.path.expanduser(url))) == other:
+            if self._place(url) == other:
                 return name
         return None
 
-    def add(self, other: Path, wanted: str | None, uuid: str | None) -> tuple[str, bool]:
-        """Make a folder on this machine a remote; returns its name and whether it is new.
+    def _place(self, url: str) -> Place | None:
+        try:
+            address = parse_remote(url)
+        except BadAddress:
+            return None
+        if isinstance(address, SshAddress):
+            return address
+        return resolve(os.path.join(self.root, os.path.expanduser(address.path)))
+
+    def add(self, other: Place, wanted: str | None, uuid: str | None) -> tuple[str, bool]:
+        """Make another folder a remote; returns its name and whether it is new.
 
         One that is there already keeps its name. Otherwise it gets the name that is `wanted` (NameTaken if
-        that is another's), or one after the last part of its path, made unique.
+        that is another's), or one after the last part of its path or after its computer, made unique.
         """
         if name := self.name_of(other):
             return name, False
@@ -56,8 +70,9 @@ class Remotes:
             raise NameTaken(
                 f"{self.root} has a remote {wanted} already: {taken[wanted]}", "Choose another name."
             )
-        name = wanted or free_name(other.name, taken)
-        self._git.run("remote", "add", "--", name, os.fspath(other))
+        default = other.host if isinstance(other, SshAddress) else other.name
+        name = wanted or free_name(default, taken)
+        self._git.run("remote", "add", "--", name, str(other))
         if uuid:  # git-annex would find it out by itself, by starting a process there
             self._git.run("config", f"remote.{name}.annex-uuid", uuid)
         return name, True
@@ -94,8 +109,3 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
         number += 1
         name = f"{stem}-{number}"
     return name
-
-
-def _is_path(url: str) -> bool:
-    colon, slash = url.find(":"), url.find("/")
-    return colon < 0 or 0 <= slash < colon

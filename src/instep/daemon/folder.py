@@ -5,6 +5,7 @@ work tree, and transfer for content. Everything below is decided in the steps; t
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
@@ -44,6 +45,7 @@ from instep.remotes.frames import (
 from instep.remotes.kept import KeptRepository
 from instep.remotes.link import Link
 from instep.remotes.local import LocalRepository
+from instep.remotes.ssh_program import SshProgram, ssh_program
 from instep.remotes.stock import StockRemote
 from instep.steps.arrival import Arrival
 from instep.steps.commit import CommitStep
@@ -172,7 +174,8 @@ class Folder:
 
     def _set_remotes(self) -> None:
         config = self._state.repo.config
-        self._peers.set(config.remotes(), {name: remote_rules(config, name) for name in config.remotes()})
+        rules = {name: remote_rules(config, name) for name in config.remotes()}
+        self._peers.set(config.remotes(), rules, config.remote_uuids())
 
     async def _note_pointers(self) -> None:
         """Write down which files are pointers, if nothing waits to be looked at: the next start asks."""
@@ -286,6 +289,12 @@ class Folder:
             () if (same := same_files.feature()) is None else (same,),
         )
 
+    def ssh_program(self) -> SshProgram:
+        return ssh_program(os.environ, self._state.repo.config.get)
+
+    def tried(self) -> None:
+        self._refresh()
+
     def session(self, link: Link, name: str) -> Session:
         return Session(self._state, link, name, self)
 
@@ -388,7 +397,9 @@ class Folder:
         if self._transfer.missing:
             found.append(f"{self._transfer.missing} files lack their content")
         found += [f"{shown(path)}: {lag.detail or lag.cause}" for path, lag in self._state.lag.paths.items()]
-        if remote is not None and remote not in self._peers.sessions:
+        connecting = [name for name in self._peers.connecting if remote in (None, name)]
+        found += [f"{name} is being connected" for name in connecting]
+        if remote is not None and remote not in self._peers.sessions and not connecting:
             found.append(f"{remote} can't be reached")
         for name, session in self._peers.sessions.items():
             if remote in (None, name):

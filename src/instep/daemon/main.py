@@ -20,7 +20,7 @@ from instep.daemon.board import StatusBoard
 from instep.daemon.lock import FolderLock
 from instep.daemon.logbook import Logbook
 from instep.daemon.notify import Supervisor
-from instep.daemon.places import NoFolderHere, git_dir_of, log_file, remember
+from instep.daemon.places import NoFolderHere, git_dir_of, log_file, mark_stopped, remember
 from instep.daemon.server import Server, listen
 from instep.daemon.service import RunFolder, Service
 from instep.daemon.supervise import supervise
@@ -46,6 +46,7 @@ def run_process(root: Path, tell: Tell, *, run_folder: RunFolder, echo: bool = F
         if git_dir is None:
             raise NoFolderHere(root)
         lock = FolderLock(root, git_dir)
+        mark_stopped(git_dir, False)
     except (InstepError, OSError) as error:
         told(_error(error))
         return 2

@@ -20,28 +20,37 @@ from anyio.abc import ByteStream, TaskGroup
 from instep.core.errors import InstepError
 from instep.core.retry import Backoff
 from instep.core.rules import Rules
+from instep.core.status import shown
 from instep.daemon.board import StatusBoard
 from instep.daemon.reach import Place, Reach, look_at
+from instep.daemon.remote_conditions import show_trouble
 from instep.daemon.supervise import RAN_WELL_AFTER_S
 from instep.daemon.troubles import Troubles, error_sentence, print_traceback
+from instep.remotes import same_files
 from instep.remotes.aside import Aside
-from instep.remotes.dial import LocalPath, connect_local, parse_remote
-from instep.remotes.errors import LinkError, NotRunning, PeerGone, RemoteGone
+from instep.remotes.connect import connect
+from instep.remotes.dial import LocalPath, SshAddress, parse_remote
+from instep.remotes.errors import LinkError, NotRunning, PeerGone, RemoteGone, Stopped
 from instep.remotes.frames import Hello
 from instep.remotes.hello import is_kept
 from instep.remotes.link import Link, open_link
+from instep.remotes.ssh_program import SshProgram
 from instep.remotes.stock import StockRemote
 from instep.steps.session import Session
 from instep.steps.stock import StockSession
 
 PAUSED = "paused"
 NOT_NOW = "paused or removed on the other side"
+FIRST_TRY_S = 15.0
+"""For how long `wait` waits for a remote of which nothing is known yet."""
 
 
 class Owner(Protocol):
     """Whoever uses the sessions: the folder."""
 
     def hello(self) -> Hello: ...
+    def ssh_program(self) -> SshProgram: ...
+    def tried(self) -> None: ...
     def session(self, link: Link, name: str) -> Session: ...
     async def use(self, session: Session) -> None: ...
     def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote: ...
@@ -67,6 +76,8 @@ class Remote:
     wake: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     uuid: str | None = None
+    tried: bool = False
+    """Whether it is known if it can be reached."""
     aside: Aside = field(default_factory=Aside)
     exchange: _Exchange | None = None
 
@@ -101,6 +112,13 @@ class Peers:
         return [session for session in self.sessions.values() if isinstance(session, StockSession)]
 
     @property
+    def connecting(self) -> list[str]:
+        """Those of which it is not known yet whether they can be reached."""
+        return [
+            name for name, remote in self._remotes.items() if not remote.tried and not remote.rules.paused
+        ]
+
+    @property
     def names(self) -> list[str]:
         """The configured remotes."""
         return sorted(self._remotes)
@@ -114,26 +132,35 @@ class Peers:
                     tasks.start_soon(self._keep, remote)
             await anyio.sleep_forever()
 
-    def set(self, remotes: Mapping[str, str], rules: Mapping[str, Rules] | None = None) -> None:
-        """These are the configured remotes now, by name, and what is said of them."""
+    def set(
+        self,
+        remotes: Mapping[str, str],
+        rules: Mapping[str, Rules] | None = None,
+        uuids: Mapping[str, str] | None = None,
+    ) -> None:
+        """These are the configured remotes now, by name, what is said of them, and which repository is known
+        to be there."""
         for name in [name for name in self._remotes if name not in remotes]:
             self._forget(name)
+            show_trouble(self._board, name, None)
             self._board.remote_gone(name)
         for name, url in remotes.items():
             wanted = (rules or {}).get(name, Rules())
             known = self._remotes.get(name)
             if known is None or (known.url, known.rules) != (url, wanted):
-                self._begin(Remote(name, url, wanted))
+                self._begin(Remote(name, url, wanted, uuid=(uuids or {}).get(name)))
 
     def _begin(self, remote: Remote) -> None:
         """Keep this remote, in place of what had its name."""
         if remote.name in self._remotes:
             self._forget(remote.name)
         self._remotes[remote.name] = remote
-        self._board.remote(remote.name, url=remote.url, paused=remote.rules.paused)
+        self._board.remote(remote.name, url=shown(os.fsencode(remote.url)), paused=remote.rules.paused)
         if remote.rules.paused:
             self._unreachable(remote.name, PAUSED)
-        elif self._tasks is not None:
+            return
+        self._board.remote(remote.name, reason="connecting")
+        if self._tasks is not None:
             self._tasks.start_soon(self._keep, remote)
 
     def _forget(self, name: str) -> None:
@@ -160,14 +187,30 @@ class Peers:
 
     async def _keep(self, remote: Remote) -> None:
         with remote.scope:
-            backoff, attempt = Backoff(), 0
-            while True:
-                remote.wake = anyio.Event()
-                if remote.name not in self.sessions:
-                    attempt = 0 if await self._dial(remote) else attempt + 1
-                pause_s = backoff.delay_s(attempt, random.random())
-                with anyio.move_on_after(pause_s):
-                    await remote.wake.wait()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._not_for_ever, remote)
+                await self._dial_for_ever(remote)
+
+    async def _dial_for_ever(self, remote: Remote) -> None:
+        backoff, attempt = Backoff(), 0
+        while True:
+            remote.wake = anyio.Event()
+            if remote.name not in self.sessions:
+                attempt = 0 if await self._dial(remote) else attempt + 1
+            self._tried(remote)
+            pause_s = backoff.delay_s(attempt, random.random())
+            with anyio.move_on_after(pause_s):
+                await remote.wake.wait()
+
+    async def _not_for_ever(self, remote: Remote) -> None:
+        """A host that does not even refuse keeps nobody waiting. # I25"""
+        await anyio.sleep(FIRST_TRY_S)
+        self._tried(remote)
+
+    def _tried(self, remote: Remote) -> None:
+        if not remote.tried:
+            remote.tried = True
+            self._owner.tried()
 
     async def _dial(self, remote: Remote) -> bool:
         """Work with it as long as it can be reached. False if that was not long."""
@@ -176,11 +219,11 @@ class Peers:
             reached = await self._work_with(remote)
         except NotRunning:
             self._unreachable(remote.name, "no instep runs there")
-        except PeerGone as error:
+        except (PeerGone, Stopped) as error:
             self._unreachable(remote.name, str(error))
         except LinkError as error:
             self._unreachable(remote.name, str(error))
-            self._board.raise_condition("remote-refused", remote.name, str(error))
+            show_trouble(self._board, remote.name, error)
         except OSError as error:
             self._troubles.met(f"the link with {remote.name}", error)
             self._unreachable(remote.name, error.strerror or str(error))
@@ -189,19 +232,17 @@ class Peers:
             self._unreachable(remote.name, error.text)
         except Exception as error:  # I25
             self._unreachable(remote.name, self._broken(remote.name, error))
-        else:
-            self._board.clear_condition("remote-refused", remote.name)
         return reached
 
     async def _work_with(self, remote: Remote) -> bool:
         address = parse_remote(remote.url)
-        if not isinstance(address, LocalPath):
-            raise RemoteGone("remotes over the network come in a later version")
+        if isinstance(address, SshAddress):
+            return await self._call(remote, address)
         base = Path(self._owner.hello().name)
         place = await remote.aside.run(partial(look_at, base, address.path))  # I25
         match place.reach:
             case Reach.FOLDER:
-                return await self._call(remote, place.path)
+                return await self._call(remote, LocalPath(str(place.path)))
             case Reach.BARE | Reach.ASSISTANT | Reach.BY_HAND:
                 return await self._exchange(remote, place)
             case Reach.NOTHING:
@@ -209,13 +250,23 @@ class Peers:
             case Reach.NO_REPOSITORY:
                 raise RemoteGone(f"{place.path} is no repository")
 
-    async def _call(self, remote: Remote, path: Path) -> bool:
+    async def _call(self, remote: Remote, address: LocalPath | SshAddress) -> bool:
         """Hold a link until it ends; False: it would end again at once."""
-        stream = await connect_local(path)
-        async with stream, open_link(stream, self._owner.hello(), dialled=True) as link:
-            remote.uuid = link.peer.uuid
-            await self._use(link, remote.name)
-            return link.farewell != NOT_NOW
+        linked = False
+        try:
+            async with (
+                connect(address, self._owner.ssh_program) as (stream, early),
+                open_link(stream, self._owner.hello(), dialled=True, early=early) as link,
+            ):
+                linked = True
+                remote.uuid = link.peer.uuid
+                await self._use(link, remote.name)
+                return link.farewell != NOT_NOW
+        except PeerGone as error:
+            if not linked:
+                raise
+            self._unreachable(remote.name, error.text)
+            return True
 
     async def _exchange(self, remote: Remote, place: Place) -> bool:
         """Work with plain git and git-annex until that can't be done any more; False: that was soon."""
@@ -224,6 +275,7 @@ class Peers:
         stock = await aside.run(partial(self._owner.open_stock, name, place, aside))
         session = self.sessions[name] = self._owner.stock_session(stock, name, remote.rules, aside)
         board.remote(name, uuid=stock.uuid or "", reachable=True, in_step=False, reason="")
+        self._tried(remote)
         if stock.uuid is None:
             board.raise_condition("remote-without-annex", name)
         else:
@@ -289,7 +341,9 @@ class Peers:
         link = held.link
         session = self.sessions[name] = self._owner.session(link, name)
         self._board.remote(name, uuid=link.peer.uuid, reachable=True, reason="")
-        self._board.clear_condition("remote-refused", name)
+        show_trouble(self._board, name, None)
+        if name in self._remotes:
+            self._tried(self._remotes[name])
         try:
             await self._owner.use(session)
         finally:
@@ -301,9 +355,13 @@ class Peers:
         """What we call whoever dialled us."""
         peer = link.peer
         for remote in self._remotes.values():
-            if remote.uuid == peer.uuid or _same_place(remote.url, peer.name):
-                remote.uuid = peer.uuid
+            if remote.uuid == peer.uuid:
                 return remote.name
+        if same_files.feature() in link.agreement.features:  # else its path is one of another computer
+            for remote in self._remotes.values():
+                if _same_place(remote.url, peer.name):
+                    remote.uuid = peer.uuid
+                    return remote.name
         return f"{os.path.basename(peer.name) or 'peer'}-{peer.uuid[:8]}"
 
 

@@ -65,6 +65,21 @@ def is_kept(root: Path) -> bool:
     return git_dir is not None and lock_file(git_dir).exists()
 
 
+def mark_stopped(git_dir: Path, stopped: bool) -> None:
+    """Write down that a person stopped the folder, so that nobody who calls starts it again; or that it runs
+    again."""
+    mark = git_dir / "instep" / "stopped"
+    if stopped:
+        mark.touch()
+    else:
+        mark.unlink(missing_ok=True)
+
+
+def is_stopped(git_dir: Path) -> bool:
+    """Whether a person stopped the folder."""
+    return (git_dir / "instep" / "stopped").exists()
+
+
 def output_file(root: Path) -> Path:
     """What the background process and the programs that it starts write to their standard error."""
     return state_dir(root) / "output.txt"

@@ -20,7 +20,7 @@ from typing import Any
 from instep.core.errors import InstepError
 from instep.daemon.client import NoAnswer, NotRunning, ask
 from instep.daemon.lock import holder
-from instep.daemon.places import git_dir_of, output_file
+from instep.daemon.places import git_dir_of, is_kept, mark_stopped, output_file
 
 BACKGROUND: tuple[str, ...] = (sys.executable, "-m", "instep.daemon")
 """The command of a background process; the folder and the descriptor to be told follow."""
@@ -122,12 +122,17 @@ def tell_ready(fd: int, message: dict[str, object]) -> None:
 
 
 def stop(root: Path, within_s: float = STOP_WITHIN_S) -> bool:
-    """End the folder's process cleanly and return when it is gone; False if there was none.
+    """End the folder's process cleanly and return when it is gone; False if there was none. Until it is
+    started by `up` again, nobody who calls from another computer starts it.
 
     It is asked over the socket; one that does not answer there gets SIGTERM. Raises StopFailed.
     """
     git_dir = git_dir_of(root)
-    pid = holder(git_dir) if git_dir is not None else None
+    if git_dir is None or not is_kept(root):
+        return False
+    with suppress(OSError):  # a full disk keeps nobody from stopping
+        mark_stopped(git_dir, True)
+    pid = holder(git_dir)
     if pid is None:
         return False
     try:

@@ -80,6 +80,11 @@ class Config:
                 found[remote] = self._rewritten(self.get_all(name)[0])
         return found
 
+    def remote_uuids(self) -> dict[str, str]:
+        """git-annex's ids of the remotes that have one, by name."""
+        found = ((name, self.get(f"remote.{name}.annex-uuid")) for name in self.remotes())
+        return {name: uuid for name, uuid in found if uuid}
+
     def paused_remotes(self) -> frozenset[str]:
         """The remotes with `remote.NAME.annex-sync = false`: git-annex's own word for "not now"."""
         names = (name.removeprefix("remote.").removesuffix(".url") for name in self.names("remote."))

@@ -53,6 +53,28 @@ class NotRunning(LinkError):
     usual_fix = "Start it with `instep up`."
 
 
+class FarRefused(LinkError):
+    """The far end says no: there is no such folder, say."""
+
+
+class Stopped(LinkError):
+    """A person stopped the folder's process over there."""
+
+
+class NoInstepThere(LinkError):
+    """The other computer answers, but has no instep."""
+
+
+class NeedsPerson(LinkError):
+    """ssh needs somebody at a keyboard. `condition`: the code of the health condition; `detail`: what fills
+    its blank, mostly the command to run."""
+
+    def __init__(self, condition: str, text: str, detail: str) -> None:
+        super().__init__(text, f"Do it once by hand: {detail}")
+        self.condition = condition
+        self.detail = detail
+
+
 class BadAddress(LinkError):
     """The text is no address of a folder that instep takes."""
 

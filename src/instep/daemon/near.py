@@ -1,0 +1,82 @@
+"""A folder on this computer, as `instep up` sets it up. `daemon.far` has the same for one on another."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from instep.daemon.adopt import Described, Template, adopt, describe
+from instep.daemon.client import NotRunning, ask
+from instep.daemon.connect import Remotes
+from instep.daemon.examine import Found, examine
+from instep.daemon.lock import assistant, holder
+from instep.daemon.places import git_dir_of
+from instep.daemon.process import BACKGROUND, StartFailed, Starting
+from instep.remotes.ssh_program import SshProgram, ssh_program
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How background processes are started; tests hand in another command."""
+
+    command: Sequence[str] = BACKGROUND
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A folder's process. `started`: by this call. `waits_for`: what a person is to look at before the folder
+    can be in step, the sentence and the way out of each."""
+
+    pid: int = 0
+    started: bool = False
+    waits_for: tuple[tuple[str, str], ...] = ()
+
+
+class NearSide:
+    """One path. Used by one thread at a time; `described` goes first."""
+
+    def __init__(self, root: Path, launch: Launch, *, may_be_bare: bool = False) -> None:
+        """Nothing is looked at yet. `may_be_bare`: a repository without a work tree will do."""
+        self.place = root
+        self._launch = launch
+        self._may_be_bare = may_be_bare
+        self._found: Found | None = None
+
+    def described(self) -> Described:
+        """What is there. Raises Refused."""
+        self._found = examine(self.place, may_be_bare=self._may_be_bare)
+        return describe(self._found)
+
+    def adopt(self, template: Template, description: str | None, *, thin: bool) -> str | None:
+        """Make it a folder like the others; return its git-annex id. Raises SetupFailed, OSError."""
+        assert self._found is not None
+        adopt(self._found, template, description, thin=thin)
+        return Remotes(self.place).uuid()
+
+    def start(self, new_remotes: bool) -> Running:
+        """Start its process, or tell the one that runs of its new remotes. Raises StartFailed."""
+        git_dir = git_dir_of(self.place)
+        if git_dir is not None and assistant(git_dir) is not None:
+            return Running()  # two that commit to one work tree would be in each other's way
+        pid = holder(git_dir) if git_dir else None
+        started = pid is None
+        if pid is None:
+            pid = Starting(self.place, self._launch.command).wait()
+        else:
+            self._tell(pid, new_remotes)
+        serious = [item for item in ask(self.place, "status")["attention"] if item["severity"] == "attention"]
+        return Running(pid, started, tuple((item["text"], item["fix"]) for item in serious))
+
+    def _tell(self, pid: int, new_remotes: bool) -> None:
+        try:
+            ask(self.place, "remotes-changed" if new_remotes else "status")
+        except NotRunning:
+            raise StartFailed(
+                f"The process of {self.place} (number {pid}) runs but does not answer.",
+                f"Stop it and try again: instep down {self.place}",
+            ) from None
+
+    def ssh_program(self) -> SshProgram:
+        """The ssh that git would start from here."""
+        assert self._found is not None
+        return ssh_program(os.environ, self._found.config.get)

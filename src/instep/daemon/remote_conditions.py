@@ -1,0 +1,32 @@
+"""Which health condition an error of a remote's connection is: of these one at most holds for a remote."""
+
+from instep.daemon.troubles import Conditions
+from instep.remotes.errors import LinkError, NeedsPerson, NoInstepThere
+
+CONNECTION_CONDITIONS = (
+    "remote-refused",
+    "no-instep-there",
+    "ssh-host-unknown",
+    "ssh-host-changed",
+    "ssh-not-let-in",
+    "ssh-unusable",
+)
+
+
+def show_trouble(board: Conditions, name: str, error: LinkError | None) -> None:
+    """The condition of this error holds for the remote now, and no other of them; None: none does."""
+    code, detail = "", ""
+    match error:
+        case NeedsPerson():
+            code, detail = error.condition, error.detail
+        case NoInstepThere():
+            code, detail = "no-instep-there", error.text
+        case LinkError():
+            code, detail = "remote-refused", error.text
+        case None:
+            pass
+    for other in CONNECTION_CONDITIONS:
+        if other != code:
+            board.clear_condition(other, name)
+    if code:
+        board.raise_condition(code, name, detail)

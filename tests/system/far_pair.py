@@ -1,0 +1,55 @@
+"""A folder here and one on another computer, behind a real sshd."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from .harness import Pair
+from .sshd import FarComputer
+from .worktree import Name
+
+
+class FarPair(Pair):
+    """`a` is here, `b` is `Docs` in the far home. The far side is asked on its own computer, so to say: with
+    its environment, not over ssh. A context manager, also for what is on the PATH."""
+
+    def __init__(self, top: Path) -> None:
+        super().__init__(top)
+        self.far = FarComputer(top / "far", mark=self.mark)
+        self.b = self.far.home / "Docs"
+        self._here = pytest.MonkeyPatch()
+
+    def __enter__(self) -> Self:
+        self._here.setenv("PATH", f"{self.far.bin}{os.pathsep}{os.environ['PATH']}")
+        self.far.start()
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, at)
+        self.far.stop()
+        self._here.undo()
+
+    def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
+        return self.far.environment if self.b in args else {}
+
+    def up(self) -> Self:
+        self.instep("up", self.a, self.far.address("Docs"))
+        self.wait()
+        return self
+
+    def ssh_processes(self) -> list[int]:
+        """The ssh clients that run for this side's daemon."""
+        return [pid for pid in self.processes() if _program(pid) == "ssh"]
+
+
+def _program(pid: int) -> str:
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return ""
