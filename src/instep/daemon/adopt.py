@@ -18,6 +18,7 @@ from pathlib import Path
 
 from instep.core.errors import InstepError
 from instep.daemon.examine import Found, Refused
+from instep.daemon.places import git_dir_of
 from instep.git.identity import identity
 from instep.git.process import Git, git_environment
 
@@ -119,9 +120,14 @@ def new_config_log(now_s: int) -> bytes:
 
 
 def _config_log_of(found: Found) -> bytes:
-    git_dir = found.root if found.kind.is_bare else found.root / ".git"
+    git_dir = found.root if found.kind.is_bare else _git_dir(found.root)
     git = Git(os.fsencode(git_dir), os.fsencode(found.root), bare=found.kind.is_bare)
     return git.run("cat-file", "blob", "refs/heads/git-annex:config.log", check=False)
+
+
+def _git_dir(root: Path) -> Path:
+    """It may be elsewhere, named by a file `.git` (of which `git annex init` makes a link)."""
+    return git_dir_of(root) or root / ".git"
 
 
 def _first_config_log(found: Found) -> bytes:
@@ -182,7 +188,7 @@ def _create(root: Path, template: Template, environment: dict[str, str]) -> None
 def _lay_settings(root: Path, template: Template) -> None:
     """Where `git annex init` finds and commits them."""
     if template.config_log:
-        journal = root / ".git/annex/journal"
+        journal = _git_dir(root) / "annex/journal"
         journal.mkdir(parents=True, exist_ok=True)
         (journal / "config.log").write_bytes(template.config_log)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from instep.annex.launcher import find_launcher
 from instep.core.errors import InstepError
-from instep.daemon.places import git_dir_of, is_bare, is_kept
+from instep.daemon.places import git_dir_of, is_bare, is_kept, known_folders, resolve
 from instep.daemon.unfit import refuse_unfit, why_not
+from instep.fs.mounted import location
 from instep.git.config import Config
 from instep.git.errors import sentence
 from instep.git.process import Git, git_environment
@@ -142,23 +143,45 @@ def _fresh(root: Path, kind: Kind, cwd: Path) -> Found:
 
 
 def _examine_repository(root: Path, git_dir: Path) -> Found:
-    if (root / ".git").is_file():
+    if (git_dir / "commondir").exists():
         raise Refused(
             f"{root} shares its repository with another work tree ({git_dir}).",
-            "Use a clone of its own instead.",
+            f"Use a clone of its own instead, or that work tree: git -C {root} worktree list",
         )
     _refuse_unwritable(git_dir)
+    _refuse_partial_history(root, git_dir)
     config = Config(Git(os.fsencode(git_dir), os.fsencode(root), bare=False))
     if config.get_bool("core.bare"):
         raise _bare(root)
-    if worktree := config.get("core.worktree"):
+    if (worktree := config.get("core.worktree")) and resolve(git_dir / worktree) != root:
         raise Refused(
             f"The repository {root} has its files elsewhere, in {worktree}.", "Use a clone instead."
         )
+    _refuse_missing_objects(root, config)
     kind = Kind.ANNEX if config.get("annex.uuid") else Kind.GIT
     return Found(
         root, kind, _branch(root, git_dir, config), config.get("extensions.objectformat") or "sha1", config
     )
+
+
+def _refuse_partial_history(root: Path, git_dir: Path) -> None:
+    if (git_dir / "shallow").exists():
+        raise Refused(
+            f"{root} is a shallow clone: its history ends somewhere, so nothing can be merged with it.",
+            f"Bring in the rest first: git -C {root} fetch --unshallow",
+        )
+
+
+def _refuse_missing_objects(root: Path, config: Config) -> None:
+    """A partial clone would fetch what is missing one object at a time, in the middle of everything."""
+    for name in config.remotes():
+        if config.get_bool(f"remote.{name}.promisor") or config.get(f"remote.{name}.partialclonefilter"):
+            words = f"git -C {root} config --unset remote.{name}"
+            raise Refused(
+                f"{root} is a partial clone: some of its objects are only at {name}.",
+                f"Bring them in first: {words}.partialclonefilter; git -C {root} fetch --refetch {name}; "
+                f"{words}.promisor",
+            )
 
 
 def _examine_bare(root: Path) -> Found:
@@ -210,20 +233,26 @@ def _refuse_unwritable(place: Path) -> None:
 
 
 def _refuse_inside_another(root: Path) -> None:
-    for above in root.parents:
-        if is_kept(above):
-            raise Refused(
-                f"{root} is inside {above}, which is kept in step as a whole.",
-                "Choose a place outside of it.",
-            )
+    kept = [above for above in root.parents if is_kept(above)]
+    kept += [other for other in known_folders() if other != root and _is_inside(root, other)]
+    if kept:
+        raise Refused(
+            f"{root} is inside {kept[0]}, which is kept in step as a whole.",
+            "Choose a place outside of it.",
+        )
+
+
+def _is_inside(inner: Path, outer: Path) -> bool:
+    """By its path, or by where both are on one file system: bind mounts have two paths."""
+    return outer in inner.parents or location(inner).is_inside(location(outer))
 
 
 def refuse_nested(roots: list[Path]) -> None:
     """Refuses two paths of which one is the other, or inside it."""
     for number, one in enumerate(roots):
         for other in roots[number + 1 :]:
-            if one == other:
-                raise Refused(f"{one} is named twice.", "Name two different folders.")
-            inner, outer = (one, other) if other in one.parents else (other, one)
-            if outer in inner.parents:
-                raise Refused(f"{inner} is inside {outer}.", "Keep the two folders apart.")
+            if location(one) == location(other):
+                raise Refused(f"{one} and {other} are the same folder.", "Name two different folders.")
+            for inner, outer in ((one, other), (other, one)):
+                if _is_inside(inner, outer):
+                    raise Refused(f"{inner} is inside {outer}.", "Keep the two folders apart.")

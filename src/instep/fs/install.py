@@ -179,10 +179,11 @@ class WorkTree:
         except FileNotFoundError:
             if not make:
                 raise
-        self._make_directory(RelPath(path.rpartition(b"/")[0]))
+        self.make_directory(RelPath(path.rpartition(b"/")[0]))
         return Parent(self.root_fd, path)
 
-    def _make_directory(self, directory: RelPath) -> None:
+    def make_directory(self, directory: RelPath) -> None:
+        """An empty directory, and those above it; what stands there is let be."""
         try:
             with self._parent(directory, make=True) as (dir_fd, name):
                 os.mkdir(name, dir_fd=dir_fd)

@@ -32,8 +32,8 @@ class _Group:
         self.matches = re.compile(b"(?:" + alternatives + b")", re.DOTALL).fullmatch
 
 
-class _Rules:
-    """One ignore file: the directory that it stands in (`b""`, or ending in a slash) and its patterns."""
+class Rules:
+    """One file of patterns: the directory that it stands in (`b""`, or ending in a slash), and they."""
 
     def __init__(self, base: bytes, text: bytes, fold: bool) -> None:
         self._fold = fold
@@ -43,7 +43,7 @@ class _Rules:
         self._groups.reverse()
 
     def verdict(self, path: bytes, name: bytes, is_dir: bool) -> bool | None:
-        """Ignored (True), not ignored (False), or nothing said."""
+        """Matched (True), matched by a pattern with `!` (False), or nothing said."""
         below = path[self._base_length :]
         if self._fold:
             below, name = below.lower(), name.lower()
@@ -63,7 +63,7 @@ class _Directory:
 
     __slots__ = ("ignored", "rules")
 
-    def __init__(self, ignored: bool, rules: tuple[_Rules, ...]) -> None:
+    def __init__(self, ignored: bool, rules: tuple[Rules, ...]) -> None:
         self.ignored = ignored
         self.rules = rules
 
@@ -143,7 +143,7 @@ class IgnoreRules:
         own = self._read(b"%b/%b/.gitignore" % (self._root, path), path + b"/", follow=False)
         return _Directory(False, (own, *parent.rules)) if own else parent
 
-    def _read(self, file: bytes, base: bytes, *, follow: bool) -> _Rules:
+    def _read(self, file: bytes, base: bytes, *, follow: bool) -> Rules:
         """The rules in a file; none if there is no such file. As in git, a `.gitignore` may be no symlink."""
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
         text = b""
@@ -154,7 +154,7 @@ class IgnoreRules:
                     text = _read_all(fd)
             finally:
                 os.close(fd)
-        return _Rules(base, text, self._fold)
+        return Rules(base, text, self._fold)
 
 
 def _read_all(fd: int) -> bytes:
@@ -162,7 +162,7 @@ def _read_all(fd: int) -> bytes:
         return stream.read(_MOST_BYTES)
 
 
-def _verdict(rules: tuple[_Rules, ...], path: bytes, name: bytes, is_dir: bool) -> bool:
+def _verdict(rules: tuple[Rules, ...], path: bytes, name: bytes, is_dir: bool) -> bool:
     for each in rules:
         if (verdict := each.verdict(path, name, is_dir)) is not None:
             return verdict

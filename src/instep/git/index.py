@@ -150,7 +150,8 @@ def _body(old: RawIndex, changes: IndexChanges) -> Iterator[bytes | memoryview]:
     parts.append(view[position : old.end])
     if old.version == 4:
         parts = [pack_names(b"".join(parts), count, old.name_at)]
-    yield HEADER.pack(b"DIRC", old.version, count)
+    version = 3 if old.version == 2 and changes.need_version_3 else old.version
+    yield HEADER.pack(b"DIRC", version, count)
     yield from parts
     yield from _extensions(old, changes)
 

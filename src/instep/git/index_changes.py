@@ -22,6 +22,8 @@ class IndexUpdate(NamedTuple):
     before: Entry | None
     entry: Entry | None
     identity: Identity | None = None
+    left_out: bool = False
+    """Whether a new entry is marked as absent from the work tree on purpose (`skip-worktree`)."""
 
 
 class IndexChanges:
@@ -39,6 +41,7 @@ class IndexChanges:
         self.edits: list[Edit] = []
         self.changed: set[RelPath] = set()
         self.unsettled: set[RelPath] = set()
+        self.need_version_3 = False
 
     def collect(self, updates: Mapping[RelPath, IndexUpdate]) -> None:
         """Decides on all updates; removals first, because they make room."""
@@ -71,6 +74,9 @@ class IndexChanges:
             new = new._replace(
                 flags=held.flags & ASSUME_VALID, extended_flags=held.extended_flags & SKIP_WORK_TREE
             )
+        elif update.left_out:
+            new = new._replace(extended_flags=SKIP_WORK_TREE)
+            self.need_version_3 = True
         content = new.encode()
         if content != self._index.data[start:end]:
             self.edits.append(Edit(start, end, path, content))

@@ -7,6 +7,7 @@ it.
 """
 
 import contextlib
+import os
 from collections.abc import Generator, Iterable
 from typing import IO, NamedTuple
 
@@ -17,6 +18,7 @@ from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch, Staged
 from instep.git.cache import Cache
 from instep.git.errors import GitError, MissingObject, WrongKind, sentence
+from instep.git.kept_packs import KeptPacks
 from instep.git.loose import BrokenObject, LooseObjects
 from instep.git.pack_writer import make_packs
 from instep.git.process import Git, Pipe, PipeBroken
@@ -47,6 +49,9 @@ class Pending:
         When this returns, a ref that names the objects may be written.  # I10
         """
         self._store.loose.place(self.loose)
+        for _, target in self.packs:
+            if target.endswith(b".pack"):
+                self._store.kept.hold(os.path.basename(target).removesuffix(b".pack"))
         for staged, target in self.packs:
             staged.place(target)
             passed(Point.PACK_PLACED)
@@ -73,6 +78,7 @@ class ObjectStore:
         self.format = fmt
         self.loose = LooseObjects(objects_dir, sharing)
         self._packs_dir = objects_dir + b"/pack"
+        self.kept = KeptPacks(self._packs_dir)
         self._staging_dir = staging_dir
         self._sharing = sharing
         self._cat_file = Pipe(git, "cat-file", "--batch-command")

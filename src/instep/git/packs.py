@@ -64,6 +64,7 @@ class PackReceiver:
 
     def __init__(self, repo: Repository) -> None:
         self._sharing = repo.sharing
+        self._kept = repo.objects.kept
         self._packs_dir = repo.common_dir + b"/objects/pack"
         os.makedirs(repo.staging, 0o700, exist_ok=True)
         self._aside = b"%b/incoming-%b" % (repo.staging, secrets.token_hex(8).encode())
@@ -107,6 +108,7 @@ class PackReceiver:
 
     def _place(self, checksum: bytes) -> None:
         """Gives the files their names: the index last, because that is what git looks for."""
+        self._kept.hold(b"pack-" + checksum)
         for ending in _ENDINGS:
             with contextlib.suppress(FileNotFoundError):  # older gits make no `.rev`
                 if self._sharing.is_shared:

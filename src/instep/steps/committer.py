@@ -239,7 +239,7 @@ class Committer:
     def _gone_directory(self, under: RelPath, sights: dict[RelPath, Sight]) -> None:
         """A tracked directory is gone: so is every file in it, but for those that were never there (I3)."""
         for path, _ in walk(self._state.tree, self._state.repo.objects.tree, under):
-            if path not in self._state.lag:
+            if path not in self._state.lag and not self._state.sparse.leaves_out(path):
                 sights[path] = Sight(path, None)
 
     def _commit_on_head(

@@ -125,7 +125,9 @@ class IndexStep:
 
         Whether there are more for this time.
         """
+        self._check_head()
         if self._changes is None:
+            self._state.repo.objects.kept.release()
             self._target = self._state.tree
             self._changes = diff(self._tree, self._target, self._state.repo.objects.tree)
             self._now, self._unsettled = self._unsettled, set()
@@ -139,6 +141,7 @@ class IndexStep:
 
     def _place(self, draft: IndexDraft, updates: Mapping[RelPath, IndexUpdate]) -> bool:
         """Make it the index; whether there are more updates. Raises IndexBusy."""
+        self._check_head()
         draft.place()
         self._state.turns.note_index()
         self._unsettled |= draft.unsettled
@@ -149,6 +152,13 @@ class IndexStep:
         self._tree, self._changes = self._target, None
         return False
 
+    def _check_head(self) -> None:
+        """Raises IndexBusy where a person's git has made HEAD another commit than ours: what the index holds
+        belongs to that one."""
+        self._is_elsewhere = not self._state.is_at_head()
+        if self._is_elsewhere:
+            raise IndexBusy("HEAD is at another commit.")
+
     def _give_back(self, updates: Mapping[RelPath, IndexUpdate]) -> None:
         self._unsettled |= self._now | updates.keys()
         self._changes = None
@@ -157,7 +167,9 @@ class IndexStep:
         entry = lookup(self._target, path, self._state.repo.objects.tree)
         entry = None if entry is not None and entry.is_tree else entry
         before = entry if change is None else change.old
-        return IndexUpdate(self._late.get(path, before), entry, self._stat(path, entry))
+        identity = self._stat(path, entry)
+        is_absent = entry is not None and identity is None and self._state.sparse.leaves_out(path)
+        return IndexUpdate(self._late.get(path, before), entry, identity, is_absent)
 
     def _stat(self, path: RelPath, entry: Entry | None) -> Identity | None:
         """The file's identity, if it is known to hold this entry."""

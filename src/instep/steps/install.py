@@ -77,6 +77,7 @@ class Installer:
         """
         small = dict(contents)
         refused: list[Refusal] = []
+        changes = [c for c in changes if not self._is_left_out(c)]
         moving = [c for c in changes if c.old != c.new]
         steps = list(plan_install(moving).steps())
         steps += [
@@ -100,6 +101,16 @@ class Installer:
         if pointers := [c for step in steps if (c := self._moved_pointer(step)) is not None]:
             refused += self.bring(pointers, {}, (), report)
         return refused
+
+    def _is_left_out(self, change: Change) -> bool:
+        """Whether a file has no place here (sparse checkout); one that is there all the same keeps it."""
+        if change.new is None or not self._state.sparse.leaves_out(change.path):
+            return False
+        try:
+            identify(self._state.work_tree.root_fd, change.path)
+        except Gone:
+            return True
+        return False
 
     def _moved_pointer(self, step: Step) -> Change | None:
         """A pointer file that was renamed: its content is to come to where it is now. # I7"""
@@ -232,8 +243,7 @@ class Installer:
             case Prune(directory):
                 tree.prune(directory)
             case Create(path, new):
-                if staged is not None:
-                    known.note(path, tree.create(path, staged), new)
+                self._create(path, new, staged)
             case Replace(path, old, new):
                 if staged is not None:
                     known.note(path, tree.replace(path, staged, self._base(path, old)), new)
@@ -242,6 +252,12 @@ class Installer:
                     known.note(path, identity, new)
             case _:
                 assert_never(step)
+
+    def _create(self, path: RelPath, new: Entry, staged: Staged | None) -> None:
+        if new.mode == MODE_GITLINK:  # as git does: its repository is the person's to bring
+            self._state.work_tree.make_directory(path)
+        elif staged is not None:
+            self._state.known.note(path, self._state.work_tree.create(path, staged), new)
 
     def _remove(self, path: RelPath, old: Entry) -> None:
         self._state.known.forget(path)

@@ -46,7 +46,8 @@ class Look:
         identity = self._identify(path)
         if identity is None or identity.is_directory:
             self.state.known.forget(path)
-            return Sight(path, None) if _is_missed(tracked, identity) else None
+            missed = _is_missed(tracked, identity) and not self.state.sparse.leaves_out(path)
+            return Sight(path, None) if missed else None
         known = self.state.known.entry(path, identity)
         if known is not None:
             return Sight(path, known, identity) if known != tracked else None

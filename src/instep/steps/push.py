@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from instep.core.tree import diff
-from instep.core.types import Entry, Object, Oid, Tree
+from instep.core.types import MODE_GITLINK, Entry, Object, Oid, Tree
 from instep.git.objects import MissingObject, ObjectStore
 from instep.remotes.frames import Inline, Item, Objects, ObjectTooLarge, split_inline, split_objects
 from instep.steps.state import FolderState
@@ -50,7 +50,7 @@ def new_objects(store: ObjectStore, commits: Iterable[Oid]) -> list[Object] | No
         base = store.commit(commit.parents[0]).tree if commit.parents else None
         changes = list(diff(base, commit.tree, store.tree))
         had = {change.old.oid for change in changes if change.old is not None}
-        new = [c.new.oid for c in changes if c.new is not None and c.new.oid not in had]
+        new = [c.new.oid for c in changes if c.new and c.new.oid not in had and c.new.mode != MODE_GITLINK]
         for name in (*new, *_new_trees(store, base, commit.tree), oid):
             if name not in found:
                 found[name] = store.read(name)

@@ -16,12 +16,13 @@ from instep.annex.settings import AnnexSettings
 from instep.annex.store import AnnexStore
 from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer
 from instep.core.tree import lookup
-from instep.core.types import MODE_LINK, Entry, Key, Oid, RelPath, RemoteUuid
+from instep.core.types import MODE_GITLINK, MODE_LINK, Entry, Key, Oid, RelPath, RemoteUuid
 from instep.fs.install import WorkTree
 from instep.fs.read import Gone, identify
 from instep.git.errors import RefMoved
 from instep.git.ignore import IgnoreRules
 from instep.git.repository import Repository
+from instep.git.sparse import SparseCheckout
 from instep.steps.additions import Additions
 from instep.steps.copies import LARGE_BYTES, Copies
 from instep.steps.gate import Gate
@@ -63,6 +64,7 @@ class FolderState:
         self.turns = Turns(self.repo, self.board)
         self.copies = Copies(self.repo.private + b"/copies")
         self.additions = Additions()
+        self.sparse = SparseCheckout(self.repo)
         self.room = Room(self.repo.staging, lambda: self.settings.disk_reserve_bytes, self.board)
 
     @property
@@ -107,7 +109,7 @@ class FolderState:
 
     def key_of(self, entry: Entry) -> Key | None:
         """The annex key that an entry of a tree stands for, if it is annexed."""
-        if entry.is_tree:
+        if entry.is_tree or entry.mode == MODE_GITLINK:
             return None
         data = self.repo.objects.small(entry.oid, MAX_POINTER_BYTES)
         if data is None:
