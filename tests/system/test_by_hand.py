@@ -50,3 +50,14 @@ def test_a_branch_moved_back_by_hand_comes_forward_again(running: Pair) -> None:
     eventually(lambda: read(running.a, "x.txt") == b"2\n", "the newest version")
     running.assert_equal()
     eventually(lambda: head(running.a) == head(running.b), "one head")
+
+
+def test_a_clean_stop_leaves_nothing_unwritten(pair: Pair) -> None:  # I11 I27 I30
+    pair.up()
+    write(pair.a, "film.bin", b"\0film" * 30_000)
+    write(pair.a, "note.txt", b"note\n")
+    pair.wait(pair.a)
+    pair.down()  # before anything that is written late was due
+    for folder in (pair.a, pair.b):
+        assert run_git(folder, "status", "--porcelain") == b""
+        assert run_git(folder, "annex", "find", "--in=here") == b"film.bin\n"

@@ -27,7 +27,7 @@ from instep.daemon.peers import Peers
 from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
-from instep.daemon.troubles import Troubles
+from instep.daemon.troubles import Troubles, print_traceback
 from instep.remotes import same_files
 from instep.remotes.aside import Aside
 from instep.remotes.errors import LinkError
@@ -66,6 +66,7 @@ from instep.steps.transfer import TransferStep
 from instep.steps.watch import WatchStep
 
 REFS_AFTER_S = 0.1
+FINISH_WITHIN_S = 5.0
 
 
 class Folder:
@@ -119,14 +120,26 @@ class Folder:
         }
         loop = asyncio.get_running_loop()
         state.tell_coming = lambda: loop.call_soon_threadsafe(self._ring)
-        async with anyio.create_task_group() as tasks:
-            for name, step in steps.items():
-                tasks.start_soon(supervise, name, self._unlocked(step), self._troubles)
-            self._moved()
-            self._refs.ring()
-            self._board.started()
-            ready(self)
-            await anyio.sleep_forever()
+        try:
+            async with anyio.create_task_group() as tasks:
+                for name, step in steps.items():
+                    tasks.start_soon(supervise, name, self._unlocked(step), self._troubles)
+                self._moved()
+                self._refs.ring()
+                self._board.started()
+                ready(self)
+                await anyio.sleep_forever()
+        finally:
+            with anyio.move_on_after(FINISH_WITHIN_S, shield=True):
+                await self._finish()
+
+    async def _finish(self) -> None:
+        """Write down what is written late; whatever can't be is found again at the next start. # I27"""
+        for finish in (self._locations.finish, self._index.finish):
+            try:
+                await finish()
+            except Exception as error:
+                print_traceback(error)
 
     def _unlocked(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """The step, begun after the locks of killed gits are gone: it may have failed at one. # I27"""

@@ -95,6 +95,15 @@ class IndexStep:
             if self._written is not None:
                 await self._written()
 
+    async def finish(self) -> None:
+        """At a clean end: bring it to where the branch is, or to a person's git what was committed last would
+        look as if it were to be taken back. What is too young to be trusted stays so."""
+        self._unsettled |= self.mailbox.content
+        while await self._write():
+            pass
+        if self._written is not None:
+            await self._written()
+
     async def _until_quiet(self) -> None:
         with anyio.move_on_after(max(LATEST_S, 2 * PATIENCE * self._took_s)):
             while len(self._unsettled) < self._at_once:

@@ -79,12 +79,26 @@ class LocationStep:
             news = await self.mailbox.take()
             self.busy = True
             if news.stored or news.lost:
-                await anyio.sleep(GATHER_S)
-                more, self.mailbox.content = self.mailbox.content, News()
-                news.stored += more.stored
-                news.lost += more.lost
-                news.arrivals += more.arrivals
+                news = await self._gather(news)
             await self._turn(news)
+
+    async def finish(self) -> None:
+        """At a clean end: write down what still waits."""
+        if self.mailbox.waiting:
+            await self._turn(await self.mailbox.take())
+
+    async def _gather(self, news: News) -> News:
+        try:
+            await anyio.sleep(GATHER_S)
+        finally:
+            self._put_back(news)
+        return await self.mailbox.take()
+
+    def _put_back(self, news: News) -> None:
+        self.mailbox.content.stored += news.stored
+        self.mailbox.content.lost += news.lost
+        self.mailbox.content.arrivals += news.arrivals
+        self.mailbox.ring()
 
     async def _turn(self, news: News) -> None:
         facts = [(key, uuid, True) for key, uuid in dict.fromkeys(news.stored)]
@@ -96,10 +110,7 @@ class LocationStep:
             for arrival in news.arrivals:
                 await self._unite(arrival)
         except BaseException:
-            self.mailbox.content.stored += news.stored
-            self.mailbox.content.lost += news.lost
-            self.mailbox.content.arrivals += news.arrivals
-            self.mailbox.ring()
+            self._put_back(news)
             raise
         head = await anyio.to_thread.run_sync(self._branch.head)
         if head != self.head:
