@@ -37,27 +37,27 @@ class Fault:
 
 def fault_of(error: BaseException) -> Fault | None:
     """The fault of the machine that is behind an error, or in one of a group; None: it is something else."""
-    for one in _all_behind(error):
+    for one in all_behind(error):
         if isinstance(one, OSError) and one.errno in _KNOWN:
             code, words = _KNOWN[one.errno]
             return Fault(code, words[0].lower() + words[1:] + _where(one.filename))
         if isinstance(one, MemoryError) or (isinstance(one, RuntimeError) and _NO_THREAD in str(one)):
             return Fault("memory-exhausted", str(one) or "no memory could be had")
-    for one in _all_behind(error):
+    for one in all_behind(error):
         for code, words in _KNOWN.values():
             if words in str(one):
                 return Fault(code, str(one))
     return None
 
 
-def _all_behind(error: BaseException) -> Iterator[BaseException]:
+def all_behind(error: BaseException) -> Iterator[BaseException]:
     """The error, what it was raised from, and if it is a group, all in it."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
         if isinstance(seen, BaseExceptionGroup):
             for one in cast("BaseExceptionGroup[BaseException]", seen).exceptions:
-                yield from _all_behind(one)
+                yield from all_behind(one)
         seen = seen.__cause__
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from instep.annex.launcher import find_launcher
 from instep.core.errors import InstepError
+from instep.daemon.lock import holder
 from instep.daemon.places import git_dir_of, is_bare, is_kept, known_folders, resolve
 from instep.daemon.unfit import refuse_unfit, why_not
 from instep.fs.mounted import location
 from instep.git.config import Config
 from instep.git.errors import sentence
+from instep.git.mend import Mender
 from instep.git.process import Git, git_environment
 from instep.git.unfinished import branch_of
 
@@ -150,6 +152,8 @@ def _examine_repository(root: Path, git_dir: Path) -> Found:
         )
     _refuse_unwritable(git_dir)
     _refuse_partial_history(root, git_dir)
+    if is_kept(root) and holder(git_dir) is None:
+        Mender(os.fsencode(git_dir)).mend_and_note()  # before git is asked anything
     config = Config(Git(os.fsencode(git_dir), os.fsencode(root), bare=False))
     if config.get_bool("core.bare"):
         raise _bare(root)

@@ -27,6 +27,7 @@ from instep.daemon.peers import Peers
 from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
+from instep.daemon.mending import Mending
 from instep.daemon.troubles import Troubles, print_traceback
 from instep.remotes import same_files
 from instep.remotes.aside import Aside
@@ -93,6 +94,7 @@ class Folder:
         self._settings: Mailbox[None] = Mailbox(lambda: None)
         self._refs: Mailbox[None] = Mailbox(lambda: None)
         self._changed = anyio.Event()
+        self._mending = Mending(state, board, self._troubles)
 
     # -- running ------------------------------------------------------------------------------------
 
@@ -123,9 +125,11 @@ class Folder:
         try:
             async with anyio.create_task_group() as tasks:
                 for name, step in steps.items():
-                    tasks.start_soon(supervise, name, self._unlocked(step), self._troubles)
+                    ready_step = self._mending.ready(name, step)
+                    tasks.start_soon(supervise, name, ready_step, self._troubles)
                 self._moved()
                 self._refs.ring()
+                self._mending.tell(self._opened.mended)
                 self._board.started()
                 ready(self)
                 await anyio.sleep_forever()
@@ -140,16 +144,6 @@ class Folder:
                 await finish()
             except Exception as error:
                 print_traceback(error)
-
-    def _unlocked(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        """The step, begun after the locks of killed gits are gone: it may have failed at one. # I27"""
-
-        async def run() -> None:
-            async with self._state.writer:
-                await self._state.turns.unlock()
-            await step()
-
-        return run
 
     async def _follow_refs(self) -> None:
         """A branch that somebody else moved is followed. Most moves are our own, and seen a moment later to

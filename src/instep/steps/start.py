@@ -29,7 +29,10 @@ from instep.fs.running import RunningMark
 from instep.fs.scan import scan
 from instep.fs.watcher import TreeWatcher
 from instep.git.differences import compare
+from instep.git.donor import mend_objects
+from instep.git.errors import GitError
 from instep.git.ignore import IgnoreRules
+from instep.git.mend import Mender
 from instep.git.repository import Repository
 from instep.git.unfinished import branch_of, unfinished
 from instep.steps.following import Following
@@ -66,8 +69,21 @@ class Opened:
     present: set[Key] = field(default_factory=set[Key])
     """Their keys: a process that died may not have recorded that they are here."""
 
+    mended: list[str] = field(default_factory=list[str])
+    """What was found damaged, and is not any more, in words."""
+
     def compare(self) -> "Opened":
-        """One look at the whole folder, by git; blocking. GitError, as for a broken index."""
+        """One look at the whole folder, by git; blocking. What is damaged is had again from the remotes.
+        Raises GitError."""
+        try:
+            self._look()
+        except GitError as error:
+            self.mended += _mend(self.state.repo, error)
+            self.state.head = self.state.repo.refs.read(self.state.branch_ref)
+            self._look()
+        return self
+
+    def _look(self) -> None:
         state = self.state
         found = compare(state.repo.git, state.tree or state.repo.format.empty_tree)
         self.index_differs = {*found.staged, *found.changed}
@@ -81,7 +97,6 @@ class Opened:
         if self.running.machine_stopped:
             state.gate.suspect({path for path in self.dirty if _was_emptied(state, path)})  # I8
         self.running.begin()
-        return self
 
     def close(self) -> None:
         """Let go of everything. Blocking."""
@@ -92,7 +107,29 @@ class Opened:
 
 
 def open_folder(root: Path, board: Board) -> Opened:
-    """Open a folder that `up` has made ready, and watch it. Raises InstepError with the way out."""
+    """Open a folder that `up` has made ready, and watch it. Objects that it stands on and that are damaged
+    are had again from its remotes. Raises InstepError with the way out."""
+    try:
+        opened = _open(root, board)
+    except GitError as error:
+        mended = _mend(Repository.open(root), error)
+        opened = _open(root, board)
+        opened.mended += mended
+    mender = Mender(opened.state.repo.git_dir)
+    opened.mended += mender.noted()
+    mender.keep_config()
+    return opened
+
+
+def _mend(repo: Repository, error: GitError) -> list[str]:
+    """What was mended, and why; raises the error if nothing could be."""
+    mended = mend_objects(repo, repo.config.remotes().values())
+    if not mended:
+        raise error
+    return [error.text, *mended]
+
+
+def _open(root: Path, board: Board) -> Opened:
     repo = Repository.open(root)
     shutil.rmtree(repo.staging, ignore_errors=True)  # what a killed process had written aside
     for objection in check_supported(repo):
