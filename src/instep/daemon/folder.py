@@ -7,7 +7,7 @@ work tree, and transfer for content. Everything below is decided in the steps; t
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,11 +23,11 @@ from instep.core.rules import Rules
 from instep.core.status import shown
 from instep.core.types import Key, Oid, RelPath, RemoteUuid
 from instep.daemon.board import StatusBoard
+from instep.daemon.mending import Mending
 from instep.daemon.peers import Peers
 from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
-from instep.daemon.mending import Mending
 from instep.daemon.troubles import Troubles, print_traceback
 from instep.remotes import same_files
 from instep.remotes.aside import Aside

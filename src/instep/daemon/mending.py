@@ -1,4 +1,4 @@
-"""What a step needs before it begins again: no lock of a killed git, and the objects at whose lack it failed."""
+"""What a step needs before it begins again: no lock of a killed git, and the objects that it lacked."""
 
 from collections.abc import Awaitable, Callable, Iterable
 
