@@ -34,6 +34,26 @@ def append_slowly(file: str, seed: int, chance: random.Random, number: int) -> N
     time.sleep(chance.random() * 0.03)
 
 
+def append_in_pieces(file: str, seed: int, chance: random.Random, number: int) -> None:
+    """Holds the file open for long, and is in the midst of a line most of the time."""
+    with open(file, "ab", buffering=0) as out:
+        for piece in (token(seed, number)[:5], token(seed, number)[5:]):
+            out.write(piece)
+            time.sleep(chance.random() * 0.02)
+    time.sleep(chance.random() * 0.01)
+
+
+def append_by_another_name(file: str, seed: int, chance: random.Random, number: int) -> None:
+    """Through a hard link, which nobody who watches the file's own name hears of."""
+    other = f"{file}.{seed}.tmp"
+    os.link(file, other)
+    with open(other, "ab", buffering=0) as out:
+        time.sleep(chance.random() * 0.01)
+        out.write(token(seed, number))
+    os.unlink(other)
+    time.sleep(chance.random() * 0.01)
+
+
 def map_shared(file: str, seed: int, chance: random.Random, number: int) -> None:
     with open(file, "r+b") as out:
         mapped = mmap.mmap(out.fileno(), 0)
@@ -73,6 +93,8 @@ def edits(kind: str, file: str, seconds: float, seed: int) -> Iterator[bytes]:
     act = {
         "append": append,
         "slow": append_slowly,
+        "pieces": append_in_pieces,
+        "link": append_by_another_name,
         "mmap": map_shared,
         "editor": Editor(in_place=False),
         "truncate": Editor(in_place=True),

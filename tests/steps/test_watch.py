@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from instep.core.types import RelPath
+from instep.steps.lag import Cause, Lag
 from instep.steps.watch import WatchStep
 from tests.steps.side import Side, p
 
@@ -42,6 +43,18 @@ def test_a_change_is_there_at_once(a: Side, told: Told) -> None:
     a.write("one", "1")
     assert told.read() == {p("one")}
     (a.folder / "one").unlink()
+    assert told.read() == {p("one")}
+
+
+def test_a_lagging_file_that_is_closed_unchanged_is_told_of(a: Side, told: Told) -> None:  # I4 I13
+    a.save("one", "1")
+    told.read()
+    with (a.folder / "one").open("r+b"):
+        pass
+    assert told.read() == set()
+    a.state.lag.add(p("one"), Lag(a.entry("one"), a.head, Cause.BUSY))
+    with (a.folder / "one").open("r+b"):
+        pass
     assert told.read() == {p("one")}
 
 

@@ -223,6 +223,7 @@ class Folder:
     def _merged(self, done: Merged) -> None:
         for committed in done.local:
             self._committed(committed)
+            self._commit.put_open(committed.still_open)
         if done.head is not None:
             self._board.log("merge", _said(done), commit=done.head.hex(), files=len(done.changes))
         for conflict in done.conflicts:

@@ -71,6 +71,12 @@ class CommitStep:
         if self.mailbox.content.paths or self.mailbox.content.scans:
             self.mailbox.ring()
 
+    def put_open(self, paths: Iterable[RelPath]) -> None:
+        """A merge found these open for writing, and said so: their closing is to be noticed here. # I29"""
+        found = set(paths)
+        self.still_open |= found
+        self.put(found)
+
     def check_branch(self) -> None:
         """Somebody else may have moved the branch."""
         self._branch_moved = True

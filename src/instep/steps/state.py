@@ -125,7 +125,12 @@ class FolderState:
         return (self.store.size_bytes(key) or 0) >= LARGE_BYTES
 
     def is_echo(self, path: RelPath) -> bool:
-        """Whether the file there is known to be what the branch or an installation put there. # I4"""
+        """Whether the file there is known to be what the branch or an installation put there. # I4
+
+        Never where something lags: that nobody has the unchanged old file open any more is news.
+        """
+        if path in self.lag:
+            return False
         try:
             return (
                 self.known.identity(path) is not None
