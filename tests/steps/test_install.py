@@ -102,9 +102,10 @@ def test_an_edit_refuses_what_comes(trial: Trial, known: bool) -> None:  # I5
     refused = trial.bring(
         ("changed", one, two), ("deleted", one, None), ("moved", one, None), ("target", None, one)
     )
-    assert {r.change.path for r in refused} >= {b"changed", b"deleted", b"moved"}
+    assert {r.change.path for r in refused} == {b"changed", b"deleted", b"moved"}
     assert all(r.edited for r in refused)
-    assert trial.side.files() == {"changed": b"mine", "deleted": b"mine", "moved": b"mine"}
+    mine = dict.fromkeys(("changed", "deleted", "moved"), b"mine")
+    assert trial.side.files() == mine | {"target": b"1"}
 
 
 def test_the_base_is_found_by_reading_where_it_is_not_known(trial: Trial) -> None:
@@ -136,6 +137,16 @@ def test_a_name_that_cannot_be_is_refused_and_the_others_come(trial: Trial) -> N
     refused = trial.bring(("a", None, one), (long, None, one), (f"{long}/y", None, one), ("z", None, one))
     assert [(r.change.path, r.edited) for r in refused] == [(p(long), False), (p(f"{long}/y"), False)]
     assert trial.side.files() == {"a": b"1", "z": b"1"}
+
+
+def test_a_new_name_does_not_wait_for_the_writer_of_the_old_one(trial: Trial) -> None:  # I5 I13
+    one = trial.blob("1")
+    trial.bring(("one", None, one))
+    with open(trial.side.folder / "one", "r+b") as file:
+        (refused,) = trial.bring(("one", one, None), ("two", None, one))
+        assert (refused.change.path, refused.edited) == (p("one"), True)
+        file.write(b"!")
+    assert trial.side.files() == {"one": b"!", "two": b"1"}
 
 
 def test_a_move_to_a_name_that_cannot_be_is_refused_on_both_ends(trial: Trial) -> None:  # I3

@@ -98,8 +98,9 @@ class Installer:
                 for step in turn:
                     refused += self._do(step, staged[step])
             first = False
-        if pointers := [c for step in steps if (c := self._moved_pointer(step)) is not None]:
-            refused += self.bring(pointers, {}, (), report)
+        more = [c for step in steps if (c := self._moved_pointer(step)) is not None]
+        if more := more + _targets_of_unmoved(steps, refused):
+            refused += self.bring(more, {}, (), report)
         return refused
 
     def _is_left_out(self, change: Change) -> bool:
@@ -296,7 +297,8 @@ class Installer:
             case Remove(path, old):
                 changes = [Change(path, old, None)]
             case Move(source, target, entry):
-                changes = [Change(source, entry, None), Change(target, None, entry)]
+                changes = [Change(source, entry, None)]
+                changes += [] if refused.path == source else [Change(target, None, entry)]
             case Create(path, new):
                 changes = [Change(path, None, new)]
             case Replace(path, old, new):
@@ -307,3 +309,15 @@ class Installer:
                 assert_never(step)
         edited = refused.reason in _EDITED
         return [Refusal(change, Cause.BLOCKED, str(refused), edited) for change in changes]
+
+
+def _targets_of_unmoved(steps: Iterable[Step], refused: Iterable[Refusal]) -> list[Change]:
+    """What should have come from a file that is being edited comes without it: else it would wait for a file
+    that is none of its business any more."""
+    stays = {refusal.change.path for refusal in refused}
+    moves = [step for step in steps if isinstance(step, Move)] if stays else []
+    return [
+        Change(move.target, None, move.entry)
+        for move in moves
+        if move.source in stays and move.target not in stays
+    ]
