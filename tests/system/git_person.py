@@ -68,6 +68,7 @@ class GitPerson:
         """Whatever is half done is given up; the folder is on `main` again, with what is committed there."""
         for what in ("rebase", "merge", "cherry-pick", "revert"):
             self._git(what, "--abort")
+            self._git(what, "--quit")  # where files that are in the way keep it from being undone
         self._git("checkout", "-q", "-f", "main")
 
     def _git(self, *words: str) -> None:

@@ -27,7 +27,7 @@ def location(path: str | os.PathLike[str]) -> Location:
         for _, _, device, top, point, _ in mounts
         if _holds(_plain(point), wanted)
     )
-    return Location(device, os.path.normpath(top + b"/" + wanted[len(point) :]))
+    return Location(device, os.path.join(top, wanted[len(point) :].lstrip(b"/")).rstrip(b"/") or b"/")
 
 
 def _holds(point: bytes, path: bytes) -> bool:
