@@ -64,6 +64,28 @@ def test_what_a_person_staged_stays(a: Side, step: IndexStep) -> None:  # I27
     assert a.git("show", ":mine") == "staged"
 
 
+def test_what_a_checkout_wrote_and_the_files_no_longer_have(a: Side, step: IndexStep) -> None:  # I27
+    a.git("checkout", "-q", "-b", "side")
+    a.write("brought", "by a commit of the person's")
+    a.git("add", "brought")
+    a.git("commit", "-q", "-m", "brought")
+    a.committer.follow_branch()
+    (a.folder / "brought").unlink()
+    a.commit("brought")
+    write(step)
+    assert a.git("status", "--porcelain") == ""
+
+
+def test_a_branch_that_was_moved_without_its_index(a: Side, step: IndexStep) -> None:  # I27
+    a.save("start", "again")
+    write(step)
+    a.git("update-ref", "refs/heads/main", "main~1")
+    a.committer.follow_branch()
+    a.commit("start")
+    write(step)
+    assert a.git("status", "--porcelain") == ""
+
+
 def test_a_lock_of_somebody_else_is_waited_for(a: Side, step: IndexStep) -> None:  # I27
     lock = a.folder / ".git/index.lock"
     lock.touch()

@@ -38,7 +38,7 @@ _HABITS: list[tuple[str, int]] = [
     ("revert --abort", 2),
     ("rm -q -r --ignore-unmatch work", 1),
     ("mv notes.txt renamed.txt", 2),
-    ("gc -q --prune=now", 2),
+    ("gc -q", 2),
     ("repack -q -a -d", 2),
     ("reflog expire --expire=now --all", 1),
     ("annex add -q .", 3),
@@ -70,6 +70,7 @@ class GitPerson:
             self._git(what, "--abort")
             self._git(what, "--quit")  # where files that are in the way keep it from being undone
         self._git("checkout", "-q", "-f", "main")
+        self._git("reset", "-q", "--hard")  # what was only staged is given up too
 
     def _git(self, *words: str) -> None:
         done = subprocess.run(

@@ -18,7 +18,7 @@ from .test_random_users import SOAK_S, assert_silence, assert_sound, changes, re
 from .users import User
 from .worktree import differences
 
-ROUNDS = 3
+ROUNDS = 2
 COMMANDS = 14
 
 
@@ -77,6 +77,7 @@ def run_episode(top: Path, seed: int) -> None:
             for folder in episode.folders:
                 assert_sound(folder)
         except BaseException:
+            print("--- differences:\n" + "\n".join(differences(*episode.folders)))
             for person in episode.people:
                 print("--- git:\n" + "\n".join(person.done))
             for title, text in pair.reports():

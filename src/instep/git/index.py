@@ -97,8 +97,8 @@ def write_by_git(repo: Repository, updates: Mapping[RelPath, IndexUpdate]) -> No
     lines: list[bytes] = []
     zero = b"0" * (2 * repo.format.oid_bytes)
     for path, update in updates.items():
-        now, before, new = held.get(path), _words(update.before), _words(update.entry)
-        if now == before != new:
+        now, new = held.get(path), _words(update.entry)
+        if now != new and now in map(_words, (update.before, *update.also)):
             lines.append(b"%b %b %b\t%b\0" % (*(new or (b"0", zero, b"0")), path))
     try:
         repo.run("update-index", "-z", "--index-info", input=b"".join(lines))

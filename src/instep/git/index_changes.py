@@ -24,6 +24,8 @@ class IndexUpdate(NamedTuple):
     identity: Identity | None = None
     left_out: bool = False
     """Whether a new entry is marked as absent from the work tree on purpose (`skip-worktree`)."""
+    also: tuple[Entry | None, ...] = ()
+    """What else the index may hold for the update to be applied."""
 
 
 class IndexChanges:
@@ -55,7 +57,16 @@ class IndexChanges:
 
     def _remove(self, path: RelPath, update: IndexUpdate) -> None:
         start, end, held = self._held(path)
-        if held is not None and not held.stage and not held.is_intent and held.entry == update.before:
+        if (
+            held is not None
+            and not held.stage
+            and not held.is_intent
+            and held.entry
+            in (
+                update.before,
+                *update.also,
+            )
+        ):
             self._removed.add(path)
             self.changed.add(path)
             self.edits.append(Edit(start, end, path, b""))
@@ -65,7 +76,7 @@ class IndexChanges:
         if held is not None and held.stage:
             return  # a person is merging this file
         staged = None if held is None or held.is_intent else held.entry
-        if staged not in (entry, update.before) or (held is None and self._clashes(path)):
+        if staged not in (entry, update.before, *update.also) or (held is None and self._clashes(path)):
             return
         new = self._known(path, entry, update.identity)
         if held is not None:

@@ -135,6 +135,10 @@ class IndexStep:
         Whether there are more for this time.
         """
         self._check_head()
+        if self._state.index_holds:
+            self._late |= self._state.index_holds
+            self._unsettled |= self._state.index_holds.keys()
+            self._state.index_holds = {}
         if self._changes is None:
             self._state.repo.objects.kept.release()
             self._target = self._state.tree
@@ -178,7 +182,8 @@ class IndexStep:
         before = entry if change is None else change.old
         identity = self._stat(path, entry)
         is_absent = entry is not None and identity is None and self._state.sparse.leaves_out(path)
-        return IndexUpdate(self._late.get(path, before), entry, identity, is_absent)
+        also = (self._late[path],) if path in self._late else ()
+        return IndexUpdate(before, entry, identity, is_absent, also)
 
     def _stat(self, path: RelPath, entry: Entry | None) -> Identity | None:
         """The file's identity, if it is known to hold this entry."""

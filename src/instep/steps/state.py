@@ -53,6 +53,8 @@ class FolderState:
     known: KnownFiles = field(default_factory=KnownFiles)
     writer: anyio.Lock = field(default_factory=anyio.Lock)
 
+    index_holds: dict[RelPath, Entry | None] = field(default_factory=dict[RelPath, Entry | None])
+    """What a person's git, which moved HEAD, is likely to have written into the index; for the index step."""
     coming: Oid | None = None
     """A commit that is made and on its way to the disk; peers may have it already."""
     tell_coming: Callable[[], object] = field(default=lambda: None)
