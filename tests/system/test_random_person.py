@@ -16,7 +16,7 @@ from .harness import Pair, eventually
 from .ledger import Ledger, lost
 from .test_random_users import SOAK_S, assert_silence, assert_sound, changes, refs_of_branches
 from .users import User
-from .worktree import differences
+from .worktree import differences, write
 
 ROUNDS = 2
 COMMANDS = 14
@@ -37,6 +37,8 @@ class Episode:
     def play(self) -> None:
         """Rounds of activity. A person may throw away what was written a moment ago; what both folders held
         at a quiet moment must last."""
+        write(self.pair.a, "first", b"so that main is a branch to come back to\n")
+        self.pair.settle()
         for _ in range(ROUNDS):
             self._round()
             for person in self.people:
