@@ -140,9 +140,9 @@ def _what_was_done(size: Size) -> str:
   one is.
 - **commands**: what a person waits for, in a folder of {size.few_files:,} files.
 - **100,000 files**, **1,000,000 files**: the same single files and burst among so many (in this run
-  {size.big_folder_files:,} and {size.huge_folder_files:,}). *set up*: until both stand, the first taken
-  in from plain files, the other from two repositories with one history. *start to in step*: `instep up` of
-  a settled folder until its status says so. Memory (PSS, MiB) of each of the two processes.
+  {size.big_folder_files:,} and {size.huge_folder_files:,}). *set up*: until both stand, the first
+  taken in from plain files, the other (of empty files) from two repositories with one history. *start to in
+  step*: `instep up` of a settled folder until its status says so. Memory (PSS, MiB) of each process.
 - **idle**: {size.idle_s:g} s of nothing in two folders of {size.few_files:,} files; CPU seconds, proportional
   (PSS) and unique (USS) MiB of each folder's process and its children.
 

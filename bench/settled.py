@@ -15,8 +15,8 @@ from .workloads import Samples, Size, one_at_a_time, one_burst, settle
 
 
 def huge(peer: Peer, size: Size) -> None:
-    """A million files in both folders, a hundred in a directory: made by git itself, and cloned, because that
-    is quick; two repositories with one history."""
+    """A million empty files in both folders, a hundred in a directory: made by git itself, and cloned, because
+    that is quick; two repositories with one history. Empty, or 8 GiB would be written for nothing."""
     peer.run("git", "init", "-q", "-b", "main", peer.a)
     with subprocess.Popen(
         ["git", "-C", str(peer.a), "fast-import", "--quiet"], stdin=subprocess.PIPE, env=peer.environment
@@ -36,9 +36,7 @@ def _history(files: int) -> Iterator[bytes]:
     """One commit, as git fast-import reads it."""
     yield b"commit refs/heads/main\ncommitter Bench <bench@example.org> 1700000000 +0000\ndata 6\nbegin\n"
     for n in range(files):
-        content = b"file %d\n" % n
-        path = b"many/%d/%d/%d.txt" % (n // 10_000, n // 100, n)
-        yield b"M 644 inline %b\ndata %d\n%b" % (path, len(content), content)
+        yield b"M 644 inline many/%d/%d/%d.txt\ndata 0\n\n" % (n // 10_000, n // 100, n)
 
 
 def among_many(peer: Peer, size: Size) -> Samples:
