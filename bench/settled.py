@@ -15,8 +15,8 @@ from .workloads import Samples, Size, one_at_a_time, one_burst, settle
 
 
 def huge(peer: Peer, size: Size) -> None:
-    """A million empty files in both folders, a hundred in a directory: made by git itself, and cloned, because
-    that is quick; two repositories with one history. Empty, or 8 GiB would be written for nothing."""
+    """A million files in both folders, a hundred in a directory: made by git itself, and cloned, because that
+    is quick; two repositories with one history. They are empty, or 8 GiB would be written for nothing."""
     peer.run("git", "init", "-q", "-b", "main", peer.a)
     with subprocess.Popen(
         ["git", "-C", str(peer.a), "fast-import", "--quiet"], stdin=subprocess.PIPE, env=peer.environment
