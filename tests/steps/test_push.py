@@ -100,8 +100,18 @@ def test_contents_go_along_up_to_a_bound(a: Side) -> None:
 
 def test_an_object_that_is_not_here_calls_for_git_itself(a: Side) -> None:
     a.save("one", "1")
+    oid = a.git("hash-object", "one").strip()
+    (a.folder / f".git/objects/{oid[:2]}/{oid[2:]}").unlink()
+    a.state.repo.objects.forget([Oid(bytes.fromhex(oid))])
+    assert raw_frames(a.state, a.head, [], contents=True) is None
+
+
+def test_the_commit_of_a_submodule_is_nothing_to_send(a: Side) -> None:
+    a.save("one", "1")
+    before = a.head
     a.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub")
     a.git("commit", "-q", "-m", "a submodule")
     a.committer.follow_branch()
-    assert raw_frames(a.state, a.head, [], contents=True) is None
+    objects, _ = sent(a, [before])
+    assert [kind for kind, _ in objects] == [b"tree", b"commit"]
     assert new_objects(a.state.repo.objects, []) == []
