@@ -66,3 +66,23 @@ def test_it_never_asks_to_be_asked_again_at_once(events: list[tuple[str, float]]
                 assert liveness.due(now) != SayAlive()
             case GiveUp():
                 assert liveness.silent_s(now) >= SETTINGS.dead_s
+
+
+def test_doubt_shortens_the_patience_until_a_word_is_heard() -> None:
+    liveness = Liveness(SETTINGS, now=0)
+    liveness.listen(0)
+    liveness.sent(10)
+    liveness.doubt(10, within_s=5)
+    assert liveness.due(10) == Rest(5)
+    liveness.doubt(12, within_s=100)
+    assert liveness.due(15) == GiveUp()
+    liveness.received(15)
+    liveness.sent(15)
+    assert liveness.due(20) == Rest(10)
+
+
+def test_doubt_counts_only_while_somebody_listens() -> None:
+    liveness = Liveness(SETTINGS, now=0)
+    liveness.doubt(0, within_s=5)
+    liveness.sent(100)
+    assert liveness.due(100) == Rest(5)

@@ -7,7 +7,6 @@ growing pauses, and at once when it calls.
 """
 
 import os
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,11 +17,11 @@ import anyio
 from anyio.abc import ByteStream, TaskGroup
 
 from instep.core.errors import InstepError
-from instep.core.retry import Backoff
 from instep.core.rules import Rules
 from instep.core.status import shown
 from instep.daemon.board import StatusBoard
 from instep.daemon.reach import Place, Reach, look_at
+from instep.daemon.remote import Exchange, Remote
 from instep.daemon.remote_conditions import show_trouble
 from instep.daemon.supervise import RAN_WELL_AFTER_S
 from instep.daemon.troubles import Troubles, error_sentence, print_traceback
@@ -34,6 +33,7 @@ from instep.remotes.errors import LinkError, NotRunning, PeerGone, RemoteGone, S
 from instep.remotes.frames import Hello
 from instep.remotes.hello import is_kept
 from instep.remotes.link import Link, open_link
+from instep.remotes.network import follow_network
 from instep.remotes.ssh_program import SshProgram
 from instep.remotes.stock import StockRemote
 from instep.steps.session import Session
@@ -41,8 +41,8 @@ from instep.steps.stock import StockSession
 
 PAUSED = "paused"
 NOT_NOW = "paused or removed on the other side"
-FIRST_TRY_S = 15.0
-"""For how long `wait` waits for a remote of which nothing is known yet."""
+SIGN_OF_LIFE_WITHIN_S = 5.0
+"""A link that is silent for longer after the network changed is dead."""
 
 
 class Owner(Protocol):
@@ -56,30 +56,6 @@ class Owner(Protocol):
     def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote: ...
     def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession: ...
     async def use_stock(self, session: StockSession) -> None: ...
-
-
-@dataclass
-class _Exchange:
-    """A session without a link in use; `ended` once nothing uses it any more."""
-
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    ended: anyio.Event = field(default_factory=anyio.Event)
-
-
-@dataclass
-class Remote:
-    """One configured remote."""
-
-    name: str
-    url: str
-    rules: Rules
-    wake: anyio.Event = field(default_factory=anyio.Event)
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    uuid: str | None = None
-    tried: bool = False
-    """Whether it is known if it can be reached."""
-    aside: Aside = field(default_factory=Aside)
-    exchange: _Exchange | None = None
 
 
 @dataclass
@@ -103,6 +79,7 @@ class Peers:
         self._tasks: TaskGroup | None = None
         self._remotes: dict[str, Remote] = {}
         self._links: dict[str, _Held] = {}
+        self._follows_network = False
         self.sessions: dict[str, Session | StockSession] = {}
         """Live sessions, by the remote's name."""
 
@@ -126,7 +103,7 @@ class Peers:
     async def run(self) -> None:
         """Keep all remotes connected, until cancelled."""
         async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
+            self._tasks, self._follows_network = tasks, False
             for remote in self._remotes.values():
                 if not remote.rules.paused:
                     tasks.start_soon(self._keep, remote)
@@ -186,31 +163,26 @@ class Peers:
             self._broken("a link", error)
 
     async def _keep(self, remote: Remote) -> None:
-        with remote.scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._not_for_ever, remote)
-                await self._dial_for_ever(remote)
+        async def work() -> bool:
+            return remote.name in self.sessions or await self._dial(remote)
 
-    async def _dial_for_ever(self, remote: Remote) -> None:
-        backoff, attempt = Backoff(), 0
-        while True:
-            remote.wake = anyio.Event()
-            if remote.name not in self.sessions:
-                attempt = 0 if await self._dial(remote) else attempt + 1
-            self._tried(remote)
-            pause_s = backoff.delay_s(attempt, random.random())
-            with anyio.move_on_after(pause_s):
-                await remote.wake.wait()
+        await remote.keep(work, self._owner.tried)
 
-    async def _not_for_ever(self, remote: Remote) -> None:
-        """A host that does not even refuse keeps nobody waiting. # I25"""
-        await anyio.sleep(FIRST_TRY_S)
-        self._tried(remote)
+    def _hear_of_network(self) -> None:
+        """From the first remote on that is reached over it."""
+        if not self._follows_network and self._tasks is not None:
+            self._follows_network = True
+            self._tasks.start_soon(follow_network, self.network_changed)
 
-    def _tried(self, remote: Remote) -> None:
-        if not remote.tried:
-            remote.tried = True
-            self._owner.tried()
+    def network_changed(self) -> None:
+        """Or the computer has slept: links over it must show that they live, and what can't be reached is
+        tried again at once. # I25"""
+        for held in self._links.values():
+            if not _is_local(held.link):
+                held.link.probe(SIGN_OF_LIFE_WITHIN_S)
+        for remote in self._remotes.values():
+            if remote.name not in self.sessions and not remote.rules.paused:
+                remote.network_changed()
 
     async def _dial(self, remote: Remote) -> bool:
         """Work with it as long as it can be reached. False if that was not long."""
@@ -237,6 +209,7 @@ class Peers:
     async def _work_with(self, remote: Remote) -> bool:
         address = parse_remote(remote.url)
         if isinstance(address, SshAddress):
+            self._hear_of_network()
             return await self._call(remote, address)
         base = Path(self._owner.hello().name)
         place = await remote.aside.run(partial(look_at, base, address.path))  # I25
@@ -275,12 +248,12 @@ class Peers:
         stock = await aside.run(partial(self._owner.open_stock, name, place, aside))
         session = self.sessions[name] = self._owner.stock_session(stock, name, remote.rules, aside)
         board.remote(name, uuid=stock.uuid or "", reachable=True, in_step=False, reason="")
-        self._tried(remote)
+        remote.has_been_tried(self._owner.tried)
         if stock.uuid is None:
             board.raise_condition("remote-without-annex", name)
         else:
             board.clear_condition("remote-without-annex", name)
-        exchange = remote.exchange = _Exchange()
+        exchange = remote.exchange = Exchange()
         reason = "it can't be used any more"
         try:
             with exchange.scope:
@@ -343,7 +316,7 @@ class Peers:
         self._board.remote(name, uuid=link.peer.uuid, reachable=True, reason="")
         show_trouble(self._board, name, None)
         if name in self._remotes:
-            self._tried(self._remotes[name])
+            self._remotes[name].has_been_tried(self._owner.tried)
         try:
             await self._owner.use(session)
         finally:
@@ -357,12 +330,17 @@ class Peers:
         for remote in self._remotes.values():
             if remote.uuid == peer.uuid:
                 return remote.name
-        if same_files.feature() in link.agreement.features:  # else its path is one of another computer
+        if _is_local(link):  # else its path is one of another computer
             for remote in self._remotes.values():
                 if _same_place(remote.url, peer.name):
                     remote.uuid = peer.uuid
                     return remote.name
         return f"{os.path.basename(peer.name) or 'peer'}-{peer.uuid[:8]}"
+
+
+def _is_local(link: Link) -> bool:
+    """Whether the other process runs on this computer and sees the same files."""
+    return same_files.feature() in link.agreement.features
 
 
 def _same_place(url: str, path: str) -> bool:

@@ -69,6 +69,7 @@ class Link:
         self._writing = anyio.CancelScope()
         self._reading: anyio.CancelScope | None = None
         self._read = anyio.Event()
+        self._doubted = anyio.Event()
         self._ping = Ping(0)
         self._pinged_at = clock()
 
@@ -118,8 +119,14 @@ class Link:
             raise StopAsyncIteration
         raise self._end
 
-    def probe(self) -> None:
-        """Asks for a sign of life, because the network changed, say. The answer updates `round_trip_s`."""
+    def probe(self, within_s: float | None = None) -> None:
+        """Asks for a sign of life, because the network changed, say. The answer updates `round_trip_s`.
+
+        With `within_s` the link ends if it is silent for so long from now on.
+        """
+        if within_s is not None:
+            self._liveness.doubt(self._clock(), within_s)
+            self._doubted.set()
         self._ping = Ping(self._ping.n + 1)
         self._pinged_at = self._clock()
         self._put_now(encode(self._ping))  # lost if there is no room: so the queue cannot grow
@@ -162,7 +169,9 @@ class Link:
         while self._end is None:
             match self._liveness.due(self._clock()):
                 case Rest(seconds):
-                    await anyio.sleep(seconds)
+                    self._doubted = anyio.Event()
+                    with anyio.move_on_after(seconds):
+                        await self._doubted.wait()
                 case SayAlive():
                     self.probe()
                 case GiveUp():

@@ -41,14 +41,20 @@ class Liveness:
         self._sent_at = now
         self._silent_s = 0.0
         self._listening_since: float | None = None
+        self._limit_s = settings.dead_s
 
     def sent(self, now: float) -> None:
         self._sent_at = now
 
     def received(self, now: float) -> None:
         self._silent_s = 0.0
+        self._limit_s = self._settings.dead_s
         if self._listening_since is not None:
             self._listening_since = now
+
+    def doubt(self, now: float, within_s: float) -> None:
+        """There is a reason to think that it is dead: only so much more silence, until it says something."""
+        self._limit_s = min(self._limit_s, self.silent_s(now) + within_s)
 
     def listen(self, now: float) -> None:
         """Somebody begins to wait for the other side's next bytes."""
@@ -67,9 +73,9 @@ class Liveness:
     def due(self, now: float) -> SayAlive | GiveUp | Rest:
         """What is to be done now. A death is noticed at most `quiet_s` late."""
         silent_s = self.silent_s(now)
-        if silent_s >= self._settings.dead_s:
+        if silent_s >= self._limit_s:
             return GiveUp()
         rest_s = self._sent_at + self._settings.quiet_s - now
         if rest_s <= 0:
             return SayAlive()
-        return Rest(min(rest_s, self._settings.dead_s - silent_s))
+        return Rest(min(rest_s, self._limit_s - silent_s))
