@@ -8,6 +8,7 @@ from typing import Self
 
 import pytest
 
+from .apart import Wire
 from .harness import Pair
 from .sshd import FarComputer
 from .worktree import Name
@@ -17,9 +18,11 @@ class FarPair(Pair):
     """`a` is here, `b` is `Docs` in the far home. The far side is asked on its own computer, so to say: with
     its environment, not over ssh. A context manager, also for what is on the PATH."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, wire: Wire | None = None) -> None:
+        """With a `wire` the two are on a network of their own."""
         super().__init__(top)
-        self.far = FarComputer(top / "far", mark=self.mark)
+        self._wire = wire
+        self.far = FarComputer(top / "far", mark=self.mark, wire=wire)
         self.b = self.far.home / "Docs"
         self._here = pytest.MonkeyPatch()
 
@@ -37,6 +40,11 @@ class FarPair(Pair):
 
     def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
         return self.far.environment if self.b in args else {}
+
+    def prefix_of(self, args: Sequence[Name]) -> Sequence[str]:
+        if self._wire is None:
+            return ()
+        return self._wire.there if self.b in args else self._wire.here
 
     def up(self) -> Self:
         self.instep("up", self.a, self.far.address("Docs"))

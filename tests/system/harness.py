@@ -75,7 +75,7 @@ class Cluster:
         self, *args: Name, check: bool = True, cwd: Path | None = None, limit_s: float = LIMIT_S
     ) -> Done:
         """Runs `instep ARGS`; AssertionError with its words when `check` and it did not end with 0."""
-        command = [os.environ.get("INSTEP_COMMAND", "instep"), *args]
+        command = [*self.prefix_of(args), os.environ.get("INSTEP_COMMAND", "instep"), *args]
         environment = os.environ | {_MARK: self._mark} | self.environment_of(args)
         ran = subprocess.run(
             command,
@@ -93,6 +93,10 @@ class Cluster:
     def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
         """What is different in the environment of a command with these arguments: here, nothing."""
         return {}
+
+    def prefix_of(self, args: Sequence[Name]) -> Sequence[str]:
+        """What goes before a command with these arguments: here, nothing."""
+        return ()
 
     @property
     def mark(self) -> dict[str, str]:

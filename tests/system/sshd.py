@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from .apart import Wire
 from .harness import LIMIT_S
 
 HOST = "far"
@@ -31,14 +32,17 @@ LIMITED = "limited"
 class FarComputer:
     """A context manager; `home` is the far home directory, `bin` goes onto this side's PATH."""
 
-    def __init__(self, top: Path, *, mark: dict[str, str] | None = None) -> None:
+    def __init__(self, top: Path, *, mark: dict[str, str] | None = None, wire: Wire | None = None) -> None:
         self.top = top
+        self._wire = wire
+        self._ip = "127.0.0.1" if wire is None else wire.there_address
         self.home = top / "far-home"
         self.bin = top / "bin"
         self.noise = self.home / ".noise"
         """A shell script that is run before every far command: what it prints is noise."""
         self._keys = top / "keys"
         self._run = top / "far-run"
+        self._log = top / "sshd.log"
         self._mark = mark or {}
         self.environment = {
             "HOME": str(self.home),
@@ -74,7 +78,7 @@ class FarComputer:
         self.port = self.port or _free_port()
         config = self._keys / "sshd_config"
         config.write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self._keys}/host\nPidFile none\n"
+            f"Port {self.port}\nListenAddress {self._ip}\nHostKey {self._keys}/host\nPidFile none\n"
             f"AuthorizedKeysFile {self._keys}/authorized\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
         )
@@ -83,12 +87,15 @@ class FarComputer:
         sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"])
         assert sshd is not None, "openssh-server is not installed: make tools"
         apart = ["unshare", "--mount"] if os.geteuid() == 0 else []
-        with open(self.top / "sshd.log", "ab") as log:
+        if self._wire is not None:
+            apart = self._wire.there
+        with open(self._log, "ab") as log:
+            log_starts = log.tell()
             self._server = subprocess.Popen(
                 [*apart, sshd, "-D", "-e", "-f", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._write_client()
-        self._wait_until_it_listens()
+        self._wait_until_it_listens(log_starts)
 
     def stop(self) -> None:
         """No more connections; those that there are go on, as sshd has it, until `cut`."""
@@ -108,7 +115,7 @@ class FarComputer:
 
     def know_the_host(self, key: str = "host") -> None:
         """The user has seen this host key and said yes."""
-        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {self._public(key)}\n")
+        self.known_hosts.write_text(f"[{self._ip}]:{self.port} {self._public(key)}\n")
 
     def _public(self, name: str) -> str:
         return " ".join((self._keys / f"{name}.pub").read_text().split()[:2])
@@ -137,9 +144,9 @@ class FarComputer:
         keys = self._keys
         self.know_the_host()
         (keys / "config").write_text(
-            f"Host {HOST}\nIdentityFile {keys}/user\n"
-            f"Host {LIMITED}\nIdentityFile {keys}/limited\n"
-            f"Host *\nHostName 127.0.0.1\nPort {self.port}\nIdentitiesOnly yes\nIdentityAgent none\n"
+            f"Host {HOST}\nHostName {self._ip}\nIdentityFile {keys}/user\n"
+            f"Host {LIMITED}\nHostName {self._ip}\nIdentityFile {keys}/limited\n"
+            f"Host *\nPort {self.port}\nIdentitiesOnly yes\nIdentityAgent none\n"
             f"UserKnownHostsFile {self.known_hosts}\nGlobalKnownHostsFile /dev/null\n"
             "StrictHostKeyChecking ask\n"
         )
@@ -150,18 +157,13 @@ class FarComputer:
         (self.bin / "ssh").write_text(f'#!/bin/sh\nexec {ssh} -F {shlex.quote(str(keys))}/config "$@"\n')
         (self.bin / "ssh").chmod(0o755)
 
-    def _wait_until_it_listens(self) -> None:
+    def _wait_until_it_listens(self, log_starts: int) -> None:
+        assert self._server is not None
         deadline = time.monotonic() + LIMIT_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT_S).close()
-            except ConnectionRefusedError:
-                assert self._server is not None
-                assert self._server.poll() is None, (self.top / "sshd.log").read_text()
-                assert time.monotonic() < deadline, "sshd does not listen"
-                time.sleep(0.01)
-            else:
-                return
+        while "Server listening" not in (said := self._log.read_text()[log_starts:]):
+            assert self._server.poll() is None, said
+            assert time.monotonic() < deadline, "sshd does not listen"
+            time.sleep(0.01)
 
 
 def _free_port() -> int:
