@@ -160,7 +160,7 @@ class FarComputer:
     def _wait_until_it_listens(self, log_starts: int) -> None:
         assert self._server is not None
         deadline = time.monotonic() + LIMIT_S
-        while "Server listening" not in (said := self._log.read_text()[log_starts:]):
+        while b"Server listening" not in (said := self._log.read_bytes()[log_starts:]):
             assert self._server.poll() is None, said
             assert time.monotonic() < deadline, "sshd does not listen"
             time.sleep(0.01)
