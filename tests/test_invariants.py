@@ -53,3 +53,14 @@ def test_each_invariant_is_named_by_the_code_that_upholds_it() -> None:
 
 def test_no_other_number_is_named(tests: dict[int, list[str]]) -> None:
     assert sorted((named_by_code() | tests.keys()) - set(INVARIANTS)) == []
+
+
+def test_the_page_on_guarantees_names_tests_that_name_each_invariant() -> None:
+    page = (ROOT / "docs/guarantees.md").read_text()
+    rows = {int(number): row for number, row in re.findall(r"^\| I(\d+) \|(.*)$", page, re.MULTILINE)}
+    assert sorted(rows) == list(INVARIANTS)
+    for number, row in rows.items():
+        files = re.findall(r"`([a-z_]+/test_[a-z_]+\.py)`", row)
+        assert files, f"I{number} has no test on the page"
+        for file in files:
+            assert number in _numbers((ROOT / "tests" / file).read_text()), f"{file} does not name I{number}"
