@@ -76,6 +76,15 @@ def test_what_a_checkout_wrote_and_the_files_no_longer_have(a: Side, step: Index
     assert a.git("status", "--porcelain") == ""
 
 
+def test_what_a_reset_wrote_from_a_commit_that_is_passed_by(a: Side, step: IndexStep) -> None:  # I27
+    a.save("short-lived", "in one commit only")
+    a.git("reset", "-q", "--hard")
+    (a.folder / "short-lived").unlink()
+    a.commit("short-lived")
+    write(step)
+    assert a.git("status", "--porcelain") == ""
+
+
 def test_a_branch_that_was_moved_without_its_index(a: Side, step: IndexStep) -> None:  # I27
     a.save("start", "again")
     write(step)

@@ -132,6 +132,7 @@ class Committer:
                 for path, entry in edits.items():
                     state.lag.moved(path, entry, commits[since])
             state.lag.save()
+            state.passes_by(done.changes)
             self._give_up_overwritten(done.changes, sights, done)
             for path, sight in sights.items():
                 if sight.entry is not None and sight.identity is not None:

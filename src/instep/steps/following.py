@@ -42,9 +42,9 @@ class Following:
             known = state.head if branch == state.branch else None
             with contextlib.suppress(RefMoved):
                 state.branch, state.head = branch, self._with(known, tip, f"refs/heads/{branch}")
-        moved = {c.path: c.new for c in diff(before, state.tree, state.repo.objects.tree)}
-        state.index_holds |= moved
-        return set(moved)
+        changes = list(diff(before, state.tree, state.repo.objects.tree))
+        state.passes_by(changes)
+        return {change.path for change in changes}
 
     def catch_up(self) -> None:
         """At the start: take in that the branch was rewritten while nothing ran here."""

@@ -56,7 +56,7 @@ class IndexStep:
         self._tree: Oid | None = None
         self._target: Oid | None = None
         self._changes: Iterator[Change] | None = None
-        self._late: dict[RelPath, Entry | None] = {}
+        self._late: dict[RelPath, tuple[Entry | None, ...]] = {}
         self._unsettled: set[RelPath] = set()
         self._now: set[RelPath] = set()
         self._took_s = 0.0
@@ -71,7 +71,7 @@ class IndexStep:
         """The index holds this tree but for these paths; of some it has what an earlier commit had (`late`),
         because the process before was killed. The others a person staged."""
         self._tree = tree
-        self._late = dict(late)
+        self._late = {path: (entry,) for path, entry in late.items()}
         self.touch(paths)
 
     def touch(self, paths: Iterable[RelPath] = ()) -> None:
@@ -135,10 +135,11 @@ class IndexStep:
         Whether there are more for this time.
         """
         self._check_head()
-        if self._state.index_holds:
-            self._late |= self._state.index_holds
-            self._unsettled |= self._state.index_holds.keys()
-            self._state.index_holds = {}
+        if self._state.passed_by:
+            for path, entries in self._state.passed_by.items():
+                self._late[path] = (*self._late.get(path, ()), *entries)
+            self._unsettled |= self._state.passed_by.keys()
+            self._state.passed_by = {}
         if self._changes is None:
             self._state.repo.objects.kept.release()
             self._target = self._state.tree
@@ -182,8 +183,7 @@ class IndexStep:
         before = entry if change is None else change.old
         identity = self._stat(path, entry)
         is_absent = entry is not None and identity is None and self._state.sparse.leaves_out(path)
-        also = (self._late[path],) if path in self._late else ()
-        return IndexUpdate(before, entry, identity, is_absent, also)
+        return IndexUpdate(before, entry, identity, is_absent, self._late.get(path, ()))
 
     def _stat(self, path: RelPath, entry: Entry | None) -> Identity | None:
         """The file's identity, if it is known to hold this entry."""

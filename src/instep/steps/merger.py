@@ -103,6 +103,7 @@ class Merger:
             passed(Point.INSTALLED)
             self._write_lag(changes, refused, before, target.tree)
             self._move_branch(target, done)
+            state.passes_by(changes)
             done.changes = changes
             done.conflicts = list(target.conflicts)
             return done

@@ -5,7 +5,7 @@ Work that blocks (everything in `git`, `annex`, `fs`) runs in one worker thread 
 so the folder's own state needs no further locking.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from instep.annex.settings import AnnexSettings
 from instep.annex.store import AnnexStore
 from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer
 from instep.core.tree import lookup
-from instep.core.types import MODE_GITLINK, MODE_LINK, Entry, Key, Oid, RelPath, RemoteUuid
+from instep.core.types import MODE_GITLINK, MODE_LINK, Change, Entry, Key, Oid, RelPath, RemoteUuid
 from instep.fs.install import WorkTree
 from instep.fs.read import Gone, identify
 from instep.git.errors import RefMoved
@@ -53,8 +53,11 @@ class FolderState:
     known: KnownFiles = field(default_factory=KnownFiles)
     writer: anyio.Lock = field(default_factory=anyio.Lock)
 
-    index_holds: dict[RelPath, Entry | None] = field(default_factory=dict[RelPath, Entry | None])
-    """What a person's git, which moved HEAD, is likely to have written into the index; for the index step."""
+    passed_by: dict[RelPath, tuple[Entry | None, ...]] = field(
+        default_factory=dict[RelPath, tuple[Entry | None, ...]]
+    )
+    """What paths had in commits since the index was last brought up to date: a person's git (reset, checkout,
+    stash) may have written it into the index from one of these. For the index step."""
     coming: Oid | None = None
     """A commit that is made and on its way to the disk; peers may have it already."""
     tell_coming: Callable[[], object] = field(default=lambda: None)
@@ -108,6 +111,13 @@ class FolderState:
         async with self.writer:
             await self.turns.wait()  # I27
             return await anyio.to_thread.run_sync(do)
+
+    def passes_by(self, changes: Iterable[Change]) -> None:
+        """The branch moves, by these changes. An addition needs no note: the index lacks it, as before."""
+        for path, old, _ in changes:
+            known = self.passed_by.get(path, ())
+            if old not in known and (known or old is not None):
+                self.passed_by[path] = (*known, old)
 
     def key_of(self, entry: Entry) -> Key | None:
         """The annex key that an entry of a tree stands for, if it is annexed."""
