@@ -6,6 +6,8 @@ import anyio
 from anyio.abc import ByteStream
 
 from instep.core.errors import InstepError
+from instep.core.types import RelPath
+from instep.core.why import Why
 from instep.daemon.board import StatusBoard
 
 
@@ -31,6 +33,9 @@ class FakeService:
 
     def outstanding(self, remote: str | None) -> list[str]:
         return self.board.status().outstanding
+
+    async def why(self, path: RelPath) -> Why:
+        return Why(path=path.decode(errors="replace"), kind="nothing", reasons=["nobody is asked here"])
 
     async def remotes_changed(self) -> None:
         self.show_remotes()

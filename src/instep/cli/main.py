@@ -16,7 +16,7 @@ from instep import __version__
 from instep.cli.wiring import Wiring
 from instep.core.errors import InstepError
 
-VERBS = ("up", "down", "status", "wait", "log", "remote", "doctor")
+VERBS = ("up", "down", "status", "wait", "log", "remote", "why", "doctor")
 """In the order of the help; each is `command` in the module of its name."""
 
 HIDDEN = ("link",)

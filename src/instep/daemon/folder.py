@@ -22,6 +22,7 @@ from instep.core.errors import InstepError
 from instep.core.rules import Rules
 from instep.core.status import shown
 from instep.core.types import Key, Oid, RelPath, RemoteUuid
+from instep.core.why import Why
 from instep.daemon.board import StatusBoard
 from instep.daemon.mending import Mending
 from instep.daemon.peers import Peers
@@ -29,6 +30,7 @@ from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.service import ServiceReady
 from instep.daemon.supervise import supervise
 from instep.daemon.troubles import Troubles, print_traceback
+from instep.daemon.why import why
 from instep.remotes import same_files
 from instep.remotes.aside import Aside
 from instep.remotes.errors import LinkError
@@ -413,6 +415,10 @@ class Folder:
             if remote in (None, name):
                 found += [f"{name}: {text}" for text in session.outstanding()]
         return found
+
+    async def why(self, path: RelPath) -> Why:
+        status = self._board.status()
+        return await anyio.to_thread.run_sync(why, self._state, self._opened.annex_branch, status, path)
 
     async def remotes_changed(self) -> None:
         await anyio.to_thread.run_sync(self._state.repo.config.reload)

@@ -29,6 +29,13 @@ class AskWait(_Asked, frozen=True, tag="wait"):
     remote: str | None = None
 
 
+class AskWhy(_Asked, frozen=True, tag="why"):
+    """About the file at `path`, which is percent-encoded, since it need not be text. Answered
+    `{"why": core.why.Why, "settled": bool}`."""
+
+    path: str
+
+
 class AskRemotes(_Asked, frozen=True, tag="remotes-changed"):
     """Remotes were added, removed, paused or resumed in git's configuration: take them up, then answer."""
 
@@ -37,7 +44,7 @@ class AskStop(_Asked, frozen=True, tag="stop"):
     """End the process cleanly: answered `{"pid": int}`; the connection closes when the process is gone."""
 
 
-Request = AskStatus | AskWatch | AskWait | AskRemotes | AskStop
+Request = AskStatus | AskWatch | AskWait | AskWhy | AskRemotes | AskStop
 
 _decoder = msgspec.json.Decoder(Request)
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, assert_never
+from urllib.parse import unquote_to_bytes
 
 import anyio
 import msgspec
@@ -20,6 +21,7 @@ from anyio.abc import ByteReceiveStream, ByteStream, SocketListener, SocketStrea
 
 from instep.core.errors import InstepError
 from instep.core.status import Status
+from instep.core.types import RelPath
 from instep.daemon.board import StatusBoard
 from instep.daemon.requests import (
     MAX_REQUEST_BYTES,
@@ -28,6 +30,7 @@ from instep.daemon.requests import (
     AskStop,
     AskWait,
     AskWatch,
+    AskWhy,
     Request,
     decode_request,
 )
@@ -119,6 +122,9 @@ class Server:
                 await self._watch(stream)
             case AskWait(timeout=timeout_s, remote=remote):
                 await _send(stream, {"result": await self._wait(timeout_s, remote)})
+            case AskWhy(path=path):
+                why = await (await self._ready()).why(RelPath(unquote_to_bytes(path)))
+                await _send(stream, {"result": {"why": why, "settled": why.is_settled}})
             case AskRemotes():
                 await (await self._ready()).remotes_changed()
                 await _send(stream, {"result": {}})

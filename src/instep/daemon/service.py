@@ -10,6 +10,8 @@ from typing import Protocol
 
 from anyio.abc import ByteStream
 
+from instep.core.types import RelPath
+from instep.core.why import Why
 from instep.daemon.board import StatusBoard
 
 
@@ -24,6 +26,10 @@ class Service(Protocol):
 
     def outstanding(self, remote: str | None) -> list[str]:
         """What is left of that, one short text each, for an answer when time is up. Never blocks."""
+        ...
+
+    async def why(self, path: RelPath) -> Why:
+        """Where the content of the file at this path is, where it should be, and why it is not there."""
         ...
 
     async def remotes_changed(self) -> None:
