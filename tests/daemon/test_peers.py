@@ -98,14 +98,20 @@ async def _pair() -> tuple[UNIXSocketStream, UNIXSocketStream]:
 
 @asynccontextmanager
 async def calling(
-    owner: Owner, uuid: str, place: str = "/other", computer: str = SAME_COMPUTER
+    owner: Owner,
+    uuid: str,
+    place: str = "/other",
+    computer: str = SAME_COMPUTER,
+    wire: bytes = b"",
 ) -> AsyncGenerator[Link]:
-    """Somebody calls."""
+    """Somebody calls, and says `wire` past the link."""
     here, there = await _pair()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(owner.peers.accept, here)
         hello = Hello(1, 1, "test", uuid, "sha1", place, (computer,))
         async with open_link(there, hello, dialled=True) as link:
+            if wire:
+                await there.send(wire)
             yield link
     await anyio.aclose_forcefully(here)
 
@@ -156,6 +162,22 @@ async def test_a_path_of_another_computer_is_nothing_to_go_by(low: Owner) -> Non
         await low.until(**{"friend": False, "known": False, "other-55555555": True})
     async with calling(low, "66666666-known", computer="files-elsewhere"):
         await low.until(friend=False, known=True)
+
+
+async def test_who_breaks_the_protocol_is_told_of_once_and_sent_away(low: Owner) -> None:  # I25
+    async with calling(low, "55555555-other", wire=b"\xff\xff\xff\xff") as link:
+        assert [frame async for frame in link] == []
+        assert "longer than" in (link.farewell or "")
+    said = [item.code for item in low.board.status().attention]
+    assert said == ["remote-refused"]
+    lines = len(low.log.lines)
+    for _ in range(3):
+        async with calling(low, "55555555-other") as link:
+            assert [frame async for frame in link] == []
+            assert link.farewell == NOT_NOW
+    assert len(low.log.lines) == lines, "nothing more is said of it"
+    async with calling(low, "66666666-another"):
+        await low.until(**{"other-66666666": True})
 
 
 async def test_a_new_call_takes_the_place_of_the_old_one(low: Owner) -> None:

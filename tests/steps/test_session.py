@@ -8,7 +8,7 @@ import pytest
 
 from instep.core.commit import Commit, Signature
 from instep.core.tree import encode_tree
-from instep.core.types import MODE_FILE, MODE_TREE, Entry, Key, Object, Oid
+from instep.core.types import MODE_FILE, MODE_LINK, MODE_TREE, Entry, Key, Object, Oid
 from instep.remotes.errors import LinkError, ProtocolError
 from instep.remotes.frames import Frame, Heads, Inline, Item, Move, Moved, NeedPack, Objects, Pack, RefMove
 from instep.steps.push import MAX_COMMITS
@@ -147,12 +147,12 @@ async def test_no_other_ref_is_moved(a: Side, ref: str) -> None:  # I23
     assert one.arrivals == []
 
 
-def evil(side: Side) -> tuple[Oid, list[Object]]:
-    """A commit that would write into `.git`."""
+def evil(side: Side, name: bytes = b".git") -> tuple[Oid, list[Object]]:
+    """A commit that would write into `.git`, or what some file system takes for it."""
     form = side.state.repo.format
     blob = b"[core]"
     inner = encode_tree({b"config": Entry(MODE_FILE, form.hash(b"blob", blob))})
-    tree = encode_tree({b".git": Entry(MODE_TREE, form.hash(b"tree", inner))})
+    tree = encode_tree({name: Entry(MODE_TREE, form.hash(b"tree", inner))})
     commit = Commit(form.hash(b"tree", tree), (side.head,), WHO, WHO, b"x\n").encode()
     objects = [
         Object(b"blob", blob),
@@ -163,18 +163,64 @@ def evil(side: Side) -> tuple[Oid, list[Object]]:
     return form.hash(b"commit", commit), objects
 
 
-async def test_a_path_into_the_repository_is_refused_and_moves_nothing(a: Side) -> None:  # I23
+@pytest.mark.parametrize(
+    "name",
+    [
+        b".git", b".GIT", b".GiT", b"git~1", b"GIT~1", b".git ", b".git.", b".git. .",
+        b".git::$INDEX_ALLOCATION", ".g\u200cit".encode(), "\ufeff.git".encode(),
+        b"..", b".", b"a\\.git", b".git\\x",
+    ],
+)  # fmt: skip
+async def test_a_path_into_the_repository_is_refused_and_moves_nothing(a: Side, name: bytes) -> None:  # I23
     a.save("one", "1")
     head, config = a.head, a.read(".git/config")
     one = Desk(a)
     async with stranger(one) as raw:
-        bad, objects = evil(a)
+        bad, objects = evil(a, name)
         answer = await answer_to(raw, Objects(tuple(objects)), Move(1, (RefMove(MAIN, None, bad),)))
         assert isinstance(answer, Moved)
         assert answer.outcome == "refused"
         answer = await answer_to(raw, Move(2, (RefMove(MAIN, None, bad),)))
         assert isinstance(answer, NeedPack), "it was not kept"
     assert (a.state.head, a.read(".git/config")) == (head, config)
+
+
+async def test_a_link_and_a_directory_of_one_name_are_refused(a: Side) -> None:  # I6 I23
+    """Put in place one after the other, the second would be written through the first."""
+    a.save("one", "1")
+    head, config = a.head, a.read(".git/config")
+    form = a.state.repo.format
+    target, blob = b".git", b"[core]"
+    inner = encode_tree({b"config": Entry(MODE_FILE, form.hash(b"blob", blob))})
+    link = b"120000 x\0" + form.hash(b"blob", target)
+    tree = link + b"40000 x\0" + form.hash(b"tree", inner)
+    commit = Commit(form.hash(b"tree", tree), (a.head,), WHO, WHO, b"x\n").encode()
+    kinds = ((b"blob", target), (b"blob", blob), (b"tree", inner), (b"tree", tree), (b"commit", commit))
+    objects = tuple(Object(kind, data) for kind, data in kinds)
+    move = Move(1, (RefMove(MAIN, None, form.hash(b"commit", commit)),))
+    async with stranger(Desk(a)) as raw:
+        answer = await answer_to(raw, Objects(objects), move)
+        assert isinstance(answer, Moved)
+        assert answer.outcome == "refused"
+    assert (a.state.head, a.read(".git/config"), a.files()) == (head, config, {"one": b"1"})
+
+
+async def test_nothing_is_written_through_a_link_that_came_before(a: Side) -> None:  # I6 I23
+    a.save("one", "1")
+    config, form = a.read(".git/config"), a.state.repo.format
+    blob, target = b"[core]", b".git"
+    first = encode_tree({b"x": Entry(MODE_LINK, form.hash(b"blob", target))})
+    inner = encode_tree({b"config": Entry(MODE_FILE, form.hash(b"blob", blob))})
+    second = encode_tree({b"x": Entry(MODE_TREE, form.hash(b"tree", inner))})
+    link = Commit(form.hash(b"tree", first), (a.head,), WHO, WHO, b"link\n").encode()
+    inside = Commit(form.hash(b"tree", second), (form.hash(b"commit", link),), WHO, WHO, b"in\n").encode()
+    kinds = ((b"blob", target), (b"blob", blob), (b"tree", first), (b"tree", inner), (b"tree", second))
+    objects = tuple(Object(kind, data) for kind, data in (*kinds, (b"commit", link), (b"commit", inside)))
+    async with stranger(Desk(a)) as raw:
+        await answer_to(raw, Objects(objects), Move(1, (RefMove(MAIN, None, form.hash(b"commit", link)),)))
+        await answer_to(raw, Move(2, (RefMove(MAIN, None, form.hash(b"commit", inside)),)))
+    assert a.read(".git/config") == config
+    assert a.files() == {"x/config": b"[core]"}, "a directory has taken the place of the link"
 
 
 async def test_what_was_refused_is_not_sent_again(a: Side) -> None:  # I13 I28

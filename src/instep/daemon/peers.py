@@ -7,6 +7,7 @@ growing pauses, and at once when it calls.
 """
 
 import os
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,18 +23,19 @@ from instep.core.status import shown
 from instep.daemon.board import StatusBoard
 from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.remote import Exchange, Remote
-from instep.daemon.remote_conditions import show_trouble
+from instep.daemon.remote_conditions import show_connected, show_trouble
 from instep.daemon.supervise import RAN_WELL_AFTER_S
 from instep.daemon.troubles import Troubles, error_sentence, print_traceback
 from instep.remotes import same_files
 from instep.remotes.aside import Aside
 from instep.remotes.connect import connect
 from instep.remotes.dial import LocalPath, SshAddress, parse_remote
-from instep.remotes.errors import LinkError, NotRunning, PeerGone, RemoteGone, Stopped
+from instep.remotes.errors import LinkError, NotRunning, PeerGone, ProtocolError, RemoteGone, Stopped
 from instep.remotes.frames import Hello
 from instep.remotes.hello import is_kept
 from instep.remotes.link import Link, open_link
 from instep.remotes.network import follow_network
+from instep.remotes.shun import Shun
 from instep.remotes.ssh_program import SshProgram
 from instep.remotes.stock import StockRemote
 from instep.steps.session import Session
@@ -80,6 +82,7 @@ class Peers:
         self._remotes: dict[str, Remote] = {}
         self._links: dict[str, _Held] = {}
         self._follows_network = False
+        self._shun = Shun()
         self.sessions: dict[str, Session | StockSession] = {}
         """Live sessions, by the remote's name."""
 
@@ -150,13 +153,21 @@ class Peers:
 
     async def accept(self, stream: ByteStream) -> None:
         """Serve a link that another folder's process opened."""
+        name = ""
         try:
             async with open_link(stream, self._owner.hello(), dialled=False) as link:
+                if self._shun.holds(link.peer.uuid, anyio.current_time()):
+                    await link.aclose(NOT_NOW)
+                    return
                 name = self._name_of(link)
                 if name in self._remotes and self._remotes[name].rules.paused:
                     await link.aclose(NOT_NOW)
                 else:
                     await self._use(link, name)
+        except ProtocolError as error:
+            self._board.log("link", f"A link was closed: {error}")
+            if name:
+                show_trouble(self._board, name, error)
         except LinkError as error:
             self._board.log("link", f"A link ended: {error}")
         except Exception as error:  # I25: what goes wrong over one link ends that link
@@ -299,9 +310,14 @@ class Peers:
             exchange.scope.cancel()  # an instep answers there now
             await exchange.ended.wait()
         held = self._links[uuid] = _Held(link, name)
+        if self._tasks is not None:
+            self._tasks.start_soon(self._trust_later, held)
         try:
             with held.scope:
                 await self._hold(held, name)
+        except ProtocolError:
+            self._shun.broke(uuid, anyio.current_time(), random.random())
+            raise
         finally:
             if held.farewell:
                 await link.aclose(held.farewell)
@@ -310,11 +326,20 @@ class Peers:
             if name in self._remotes and link.farewell != NOT_NOW:  # I28: it will call us
                 self._remotes[name].wake.set()
 
+    async def _trust_later(self, held: _Held) -> None:
+        """Who broke the protocol before is forgiven once a link has lasted; at once, it would be told of each
+        time that it calls."""
+        with anyio.move_on_after(RAN_WELL_AFTER_S):
+            await held.ended.wait()
+            return
+        self._shun.forgive(held.link.peer.uuid)
+        show_trouble(self._board, held.name, None)
+
     async def _hold(self, held: _Held, name: str) -> None:
         link = held.link
         session = self.sessions[name] = self._owner.session(link, name)
         self._board.remote(name, uuid=link.peer.uuid, reachable=True, reason="")
-        show_trouble(self._board, name, None)
+        show_connected(self._board, name)
         if name in self._remotes:
             self._remotes[name].has_been_tried(self._owner.tried)
         try:

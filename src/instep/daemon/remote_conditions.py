@@ -13,6 +13,14 @@ CONNECTION_CONDITIONS = (
 )
 
 
+def show_connected(board: Conditions, name: str) -> None:
+    """A link is open. What the remote does over it is another matter: that it was refused stays said until
+    the link has lasted."""
+    for code in CONNECTION_CONDITIONS:
+        if code != "remote-refused":
+            board.clear_condition(code, name)
+
+
 def show_trouble(board: Conditions, name: str, error: LinkError | None) -> None:
     """The condition of this error holds for the remote now, and no other of them; None: none does."""
     code, detail = "", ""
