@@ -86,13 +86,17 @@ class Assistant(Peer):
 
     name = "git-annex assistant"
 
-    def start(self) -> None:
+    def use_native_program(self) -> None:
+        """Put the program itself onto the PATH of this peer, before the launcher."""
         spec = util.find_spec("git_annex")
         native = Path(spec.origin).parent / "git-annex" if spec and spec.origin else None
         if native is None or not native.exists():
             raise RuntimeError("the git-annex wheel is not installed beside this Python")
         for command in ("git-annex", "git-annex-shell"):
             (self._bin / command).symlink_to(native)
+
+    def start(self) -> None:
+        self.use_native_program()
         self.run("git", "init", "-q", self.a)
         (self.a / "readme").write_bytes(b"hello\n")
         self.run("git", "annex", "init", "a", cwd=self.a)

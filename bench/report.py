@@ -9,6 +9,7 @@ from .workloads import BURST_WITHIN_S, SINGLES_FOR_S, Size
 
 INSTEP, ASSISTANT, HAND, RSYNC = "instep", "git-annex assistant", "git by hand", "rsync -a"
 STAGES = "one change's way"
+OVER_SSH = "latency over ssh"
 BIG, HUGE = "100,000 files", "1,000,000 files"
 Figure = Callable[[Results], float | None]
 
@@ -29,6 +30,11 @@ def file_among_many(workload: str) -> Figure:
         return _ratio(results.median(workload, INSTEP, "file"), results.median("latency", INSTEP))
 
     return figure
+
+
+def over_ssh(results: Results) -> float | None:
+    """instep's median over ssh over that on one machine."""
+    return _ratio(results.median(OVER_SSH, INSTEP), results.median("latency", INSTEP))
 
 
 def beside(workload: str, name: str, other: str) -> Figure:
@@ -63,6 +69,8 @@ class Target:
 TARGETS: list[Target] = [
     Target("one file: instep / assistant", over("latency", ASSISTANT), 1 / 50),
     Target("one file: instep / git by hand", over("latency", HAND), 1 / 2.5),
+    Target("one file over ssh: instep / assistant", over(OVER_SSH, ASSISTANT), 1 / 25),
+    Target("one file: instep over ssh / on one machine", over_ssh, 2),
     Target("one file among 100,000 / among 1,000", file_among_many(BIG), 2.5),
     Target("one file among 1,000,000 / among 1,000", file_among_many(HUGE), 3),
     Target("burst: instep / creating + rsync -a", over("burst", RSYNC), 3),
@@ -133,6 +141,8 @@ def _what_was_done(size: Size) -> str:
 - **latency**: files of 10 KiB, one at a time, {size.gap_s:g} s apart, among {size.small_folder_files:,}
   others; from just before `close` in A until the whole content is read in B (a look each millisecond).
   {size.singles} of them, or as many as a slow peer takes in {SINGLES_FOR_S:g} s.
+- **{OVER_SSH}**: the same, with B in the home directory behind an sshd on the loopback address, which is
+  connected with before.
 - **burst**: {size.burst_files:,} files of 4 KiB in 20 directories, creating them included. A peer that does
   not get it done within {BURST_WITHIN_S:g} s is not asked again.
 - **large**: one file of {size.large_mib} MiB, from its close.

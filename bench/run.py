@@ -23,7 +23,8 @@ from .peers import Assistant, CopyAndHash, HandGit, Instep, Peer, Rsync
 from .processes import adopt_orphans, end_all
 from .profile import TracedInstep
 from .records import Record
-from .report import STAGES, write_report
+from .report import OVER_SSH, STAGES, write_report
+from .ssh import AssistantOverSsh, InstepOverSsh
 from .syncers import Lsyncd, Syncthing, Unison
 from .workloads import BURST_WITHIN_S, LARGE_WITHIN_S, QUICK, RENAME_WITHIN_S, SINGLE_WITHIN_S, Size, Workload
 
@@ -33,6 +34,10 @@ PLAN: list[tuple[Workload, list[type[Peer]]]] = [
     (
         Workload("latency", workloads.one_at_a_time, workloads.small, within_s=SINGLE_WITHIN_S),
         [Instep, HandGit, Rsync, Syncthing, Unison, Lsyncd, Assistant],
+    ),
+    (
+        Workload(OVER_SSH, workloads.one_at_a_time, workloads.small, within_s=SINGLE_WITHIN_S),
+        [InstepOverSsh, AssistantOverSsh],
     ),
     (
         Workload("burst", workloads.burst, in_turns=True, within_s=BURST_WITHIN_S),

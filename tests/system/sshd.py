@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Self
 
 from .apart import Wire
-from .harness import LIMIT_S
+
+LIMIT_S = 60
 
 HOST = "far"
 """What the configuration calls the far computer."""
@@ -32,7 +33,16 @@ LIMITED = "limited"
 class FarComputer:
     """A context manager; `home` is the far home directory, `bin` goes onto this side's PATH."""
 
-    def __init__(self, top: Path, *, mark: dict[str, str] | None = None, wire: Wire | None = None) -> None:
+    def __init__(
+        self,
+        top: Path,
+        *,
+        mark: dict[str, str] | None = None,
+        wire: Wire | None = None,
+        path: str | None = None,
+    ) -> None:
+        """`mark`: for the environment of all far processes. `wire`: the network. `path`: the far PATH; by
+        default it is ours."""
         self.top = top
         self._wire = wire
         self._ip = "127.0.0.1" if wire is None else wire.there_address
@@ -43,7 +53,7 @@ class FarComputer:
         self._keys = top / "keys"
         self._run = top / "far-run"
         self._log = top / "sshd.log"
-        self._mark = mark or {}
+        self._mark = (mark or {}) | {"PATH": path or os.environ["PATH"]}
         self.environment = {
             "HOME": str(self.home),
             "XDG_RUNTIME_DIR": str(self._run),
@@ -108,7 +118,7 @@ class FarComputer:
         """Who may come in: the user; and, with a key that is good for one folder only, the host `limited`."""
         lines = [f'command="{self.top}/login" {self._public("user")}']
         if only_to is not None:
-            settings = self.environment | self._mark | {"PATH": os.environ["PATH"]}
+            settings = self.environment | self._mark
             words = ["env", *(f"{name}={value}" for name, value in settings.items()), "instep", "link"]
             lines.append(f'command="{shlex.join(words)} {only_to}",restrict {self._public("limited")}')
         self.authorized.write_text("\n".join(lines) + "\n")
@@ -131,7 +141,7 @@ class FarComputer:
 
     def _write_login(self) -> None:
         """What PAM and login do, and then what sshd does: the command, in the user's shell."""
-        environment = self.environment | self._mark | {"PATH": os.environ["PATH"]}
+        environment = self.environment | self._mark
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
         script = self.top / "login"
         script.write_text(
