@@ -65,7 +65,8 @@ demo: $(VENV)/installed ## two copies of Python's own library kept in step while
 
 soak: $(VENV)/installed ## random users and long properties (MINUTES=10)
 	INSTEP_SOAK=$(MINUTES) $(BIN)/python -m pytest -s tests/system/test_random_users.py $(PYTEST_ARGS)
-	INSTEP_SOAK=$(MINUTES) $(BIN)/python -m pytest -n $(WORKERS) --timeout 3600 tests/core tests/git $(PYTEST_ARGS)
+	INSTEP_SOAK=$(MINUTES) $(BIN)/python -m pytest -n $(WORKERS) --timeout 3600 tests/core tests/git tests/remotes \
+		tests/steps/test_session_fuzz.py $(PYTEST_ARGS)
 
 clean: ## forget .venv and the caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
