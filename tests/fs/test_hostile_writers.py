@@ -53,6 +53,7 @@ class Folder:
         self.file.parent.mkdir(parents=True)
         self.file.write_bytes(b"0".ljust(SLOTS_START) + b" " * (SLOTS * SLOT_BYTES))
         self.private = os.fsencode(self.top / "private")
+        os.mkdir(self.private)
         self.tree = WorkTree(os.fsencode(self.top / "root"), self.private, self.clock)
         self.batch = Batch(self.private + b"/staging")
 

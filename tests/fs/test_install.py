@@ -43,6 +43,7 @@ class Bench:
 
 @pytest.fixture
 def bench(root: Root) -> Iterator[Bench]:
+    (root.path.parent / "private").mkdir()
     bench = Bench(root, os.fsencode(root.path.parent / "private"))
     yield bench
     bench.batch.close()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -102,10 +103,35 @@ def test_what_was_just_committed_or_installed_is_no_news(a: Side, b: Side) -> No
     assert told.read() == set()
 
 
-def test_a_folder_that_is_gone_is_said(a: Side, told: Told) -> None:  # I8
-    os.rename(a.folder, a.folder.parent / "elsewhere")
+@pytest.mark.parametrize("what", [".", "..", ".git"])
+def test_a_folder_that_is_gone_is_let_go_of(a: Side, told: Told, what: str) -> None:  # I2 I8
+    place = Path(os.path.normpath(a.folder / what))
+    away = place.with_name(place.name + "-away")
+    place.rename(away)
     told.read()
-    assert ("folder-gone", "") in a.board.conditions
+    assert a.state.gone.is_set()
+    away.rename(place)
+
+
+def test_a_folder_that_is_back_before_anyone_looked_goes_on(a: Side, told: Told) -> None:  # I15
+    away = a.folder.with_name("away")
+    a.folder.rename(away)
+    away.rename(a.folder)
+    told.read()
+    assert not a.state.gone.is_set()
+    a.write("one", "1")
+    assert told.read() == {p("one")}
+
+
+def test_nothing_is_made_where_the_folder_was(a: Side) -> None:  # I2
+    a.save("one", "1")
+    (a.folder / "one").unlink()
+    away = a.folder.with_name("away")
+    a.folder.rename(away)
+    with pytest.raises(OSError, match=r"."):
+        a.commit("one")
+    assert not a.folder.exists()
+    away.rename(a.folder)
 
 
 def test_a_repository_inside_is_said(a: Side, told: Told) -> None:  # I23

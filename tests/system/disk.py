@@ -36,6 +36,14 @@ class Disk:
         left.replace(self._image)
         self._mount()
 
+    def mount_again(self) -> bool:
+        """After a lazy unmount: only once nobody has anything of it open, for else it is mounted still."""
+        ask = ["losetup", "--associated", self._image]
+        if subprocess.run(ask, capture_output=True, check=True).stdout:
+            return False
+        self._mount()
+        return True
+
     def close(self) -> None:
         self._unmount()
         self._image.unlink()

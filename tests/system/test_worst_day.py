@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import run_git
 
+from .disk import Disk
 from .harness import Pair, eventually
 
 FEW_WATCHES = """#!/bin/sh
@@ -151,6 +152,7 @@ def test_what_is_no_mass_deletion_passes(pair: Pair) -> None:  # I8 I13
     assert len(list((pair.b / "all").rglob("*"))) == 603
     shutil.rmtree(pair.a / "all/d1")
     pair.assert_equal()
+    eventually(lambda: not run_git(pair.a, "diff", "--cached", "--name-only"), "the index is written")
     pair.down()
     run_git(pair.a, "checkout", "-q", "-b", "emptier")
     run_git(pair.a, "rm", "-q", "-r", "all/d2")
@@ -160,3 +162,48 @@ def test_what_is_no_mass_deletion_passes(pair: Pair) -> None:  # I8 I13
     run_git(pair.a, "merge", "-q", "emptier")
     pair.assert_equal()
     assert not codes(pair, pair.a) | codes(pair, pair.b)
+
+
+def log_says(text: str) -> bool:
+    return any(text in log.read_text() for log in Path(os.environ["XDG_STATE_HOME"]).rglob("log.jsonl"))
+
+
+@pytest.mark.parametrize("way", ["moved", "moved above", "replaced", "unmounted"])
+def test_a_folder_that_goes_and_comes_back_deletes_nothing(  # I2 I8 I25
+    pair: Pair, tmp_path: Path, way: str
+) -> None:
+    above = tmp_path / "above"
+    pair.a = above / "a"
+    disk = Disk(above) if way == "unmounted" else None
+    away = tmp_path / "away" if way == "moved above" else tmp_path / "away" / "a"
+    away.parent.mkdir(exist_ok=True)
+    fill(pair.a, 12)
+    pair.up()
+    pair.settle()
+    pid = pair.daemon(pair.a)
+    try:
+        if disk is not None:
+            subprocess.run(["umount", "--lazy", above], check=True)
+        else:
+            (above if way == "moved above" else pair.a).rename(away)
+        if way == "replaced":
+            fill(pair.a, 1)
+        eventually(lambda: log_says("is not there any more"), "held")
+        (pair.b / "meanwhile").write_text("1")
+        pair.wait(pair.b)
+        assert files(pair.b) == 12
+        assert way == "replaced" or not pair.a.exists()
+        if way == "replaced":
+            assert sorted(path.name for path in pair.a.iterdir()) == ["d0"]
+            shutil.rmtree(pair.a)
+        if disk is not None:
+            eventually(disk.mount_again, "nothing keeps the drive")
+        else:
+            away.rename(above if way == "moved above" else pair.a)
+        pair.assert_equal()
+        assert (files(pair.a), pair.daemon(pair.a)) == (12, pid)
+        assert not codes(pair, pair.a)
+    finally:
+        pair.down(check=False)
+        if disk is not None:
+            disk.close()

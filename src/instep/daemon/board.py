@@ -55,6 +55,13 @@ class StatusBoard:
             self._starting = False
             self._publish("started")
 
+    def begin_anew(self) -> None:
+        """Nothing of what was known holds any more; the folder will look again."""
+        self._starting = True
+        for facts in (self._activity, self._pending, self._remotes, self._transfers, self._attention):
+            facts.clear()
+        self._publish("anew")
+
     def head(self, commit: str | None) -> None:
         """The branch's commit id in hex; None: no commit yet."""
         if commit != self._head:

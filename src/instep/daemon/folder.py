@@ -53,6 +53,7 @@ from instep.remotes.stock import StockRemote
 from instep.steps.arrival import Arrival
 from instep.steps.commit import CommitStep
 from instep.steps.committer import Committed, Committer
+from instep.steps.gone import FolderGone
 from instep.steps.index import IndexStep
 from instep.steps.install import Installer
 from instep.steps.locations import LocationStep
@@ -134,13 +135,17 @@ class Folder:
                 self._mending.tell(self._opened.mended)
                 self._board.started()
                 ready(self)
-                await anyio.sleep_forever()
+                await state.gone.wait()
+                tasks.cancel_scope.cancel()
         finally:
             with anyio.move_on_after(FINISH_WITHIN_S, shield=True):
                 await self._finish()
+        raise FolderGone(state.uuid)
 
     async def _finish(self) -> None:
         """Write down what is written late; whatever can't be is found again at the next start. # I27"""
+        if self._state.gone.is_set():
+            return  # I2: what is at that path now is none of ours
         for finish in (self._locations.finish, self._index.finish):
             try:
                 await finish()

@@ -30,21 +30,29 @@ class FolderLock:
 
     def __init__(self, root: Path, git_dir: Path) -> None:
         """Take it. Raises AlreadyRunning, OSError."""
+        self._root = root
+        self._fd = -1
+        self.take(git_dir)
+
+    def take(self, git_dir: Path) -> None:
+        """Take it again after `release`: of what is there now. Raises AlreadyRunning, OSError."""
         path = lock_file(git_dir)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
-            os.close(self._fd)
-            raise AlreadyRunning(root, holder(git_dir) or 0) from None
+            self.release()
+            raise AlreadyRunning(self._root, holder(git_dir) or 0) from None
         with suppress(OSError):  # for people only, and the disk may be full
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
 
     def release(self) -> None:
-        """Give it back; the file stays, as the mark of a folder that was kept in step."""
-        os.close(self._fd)
+        """Give it back; the file stays, as the mark of a folder that was kept in step. Idempotent."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def holder(git_dir: Path) -> int | None:

@@ -16,6 +16,7 @@ from anyio.abc import TaskGroup
 
 from instep.core.errors import InstepError
 from instep.core.status import shown
+from instep.daemon.absence import until_back
 from instep.daemon.board import StatusBoard
 from instep.daemon.lock import FolderLock
 from instep.daemon.logbook import Logbook
@@ -26,6 +27,7 @@ from instep.daemon.service import RunFolder, Service
 from instep.daemon.supervise import supervise
 from instep.daemon.troubles import Troubles, error_sentence
 from instep.remotes.socket_path import socket_path
+from instep.steps.gone import FolderGone
 
 CLEANUP_LIMIT_S = 10.0
 SWITCH_INTERVAL_S = 0.0005
@@ -55,7 +57,7 @@ def run_process(root: Path, tell: Tell, *, run_folder: RunFolder, echo: bool = F
         socket = socket_path(root)
         logbook = Logbook(log_file(root), echo=echo)
         try:
-            process = _Process(root, logbook, run_folder, told)
+            process = _Process(root, lock, logbook, run_folder, told)
             anyio.run(process.run, socket)
             return process.exit_code
         finally:
@@ -82,8 +84,11 @@ class _Once:
 class _Process:
     """What runs in the event loop."""
 
-    def __init__(self, root: Path, logbook: Logbook, run_folder: RunFolder, told: _Once) -> None:
+    def __init__(
+        self, root: Path, lock: FolderLock, logbook: Logbook, run_folder: RunFolder, told: _Once
+    ) -> None:
         self.exit_code = 0
+        self._lock = lock
         self._root = root
         self._run_folder = run_folder
         self._told = told
@@ -105,7 +110,12 @@ class _Process:
 
     async def _work(self) -> None:
         try:
-            await self._run_folder(self._root, self._board, self._ready)
+            while True:
+                try:
+                    await self._run_folder(self._root, self._board, self._ready)
+                    return
+                except FolderGone as gone:
+                    await self._be_without(gone)
         except Exception as error:
             self._server.use(None)
             if self._told.done:
@@ -113,6 +123,13 @@ class _Process:
             self._told(_error(error))
             self._board.log("stop", f"The folder can't be kept in step: {error_sentence(error)}")
             self.exit_code = 2
+
+    async def _be_without(self, gone: FolderGone) -> None:
+        self._server.use(None)
+        self._board.begin_anew()
+        self._board.raise_condition("folder-gone", "", gone.text)
+        await until_back(self._root, gone.uuid, self._lock)
+        self._board.clear_condition("folder-gone")
 
     def _ready(self, service: Service) -> None:
         self._server.use(service)

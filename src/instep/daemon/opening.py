@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def run_folder(root: Path, board: StatusBoard, ready: ServiceReady) -> None:
-    """Keep a folder in step until cancelled. Raises InstepError if it can't be."""
+    """Keep a folder in step until cancelled. Raises InstepError if it can't be; FolderGone when it went."""
     opened = await anyio.to_thread.run_sync(open_folder, root, board)
     try:
         kind = await anyio.to_thread.run_sync(_compare, opened)

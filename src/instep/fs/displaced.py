@@ -18,6 +18,7 @@ from typing import NamedTuple
 from instep.core.types import RelPath
 from instep.fs import lease
 from instep.fs.crash import Point, passed
+from instep.fs.durable import make_directory
 from instep.fs.identity import Identity
 from instep.fs.lease import Writers
 
@@ -52,7 +53,7 @@ class Displaced:
     """The directory of displaced files. `clock` counts seconds and never goes back."""
 
     def __init__(self, directory: bytes, clock: Callable[[], float]) -> None:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        make_directory(directory)
         self.directory = directory
         self.fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._clock = clock

@@ -34,6 +34,12 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ESPIPE})
 
 
+def make_directory(directory: bytes) -> None:
+    """A private one, unless it is there; none above it: where a folder was, nothing is made anew. # I2"""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(directory, 0o700)
+
+
 class Staged:
     """A file that has no name yet that anyone looks at. Made by a Batch."""
 
@@ -98,7 +104,7 @@ class Batch:
     """
 
     def __init__(self, directory: bytes) -> None:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        make_directory(directory)
         self.directory = directory
         self.dir_fd = os.open(directory, _DIRECTORY)
         self.ordered = syscalls.filesystem_magic(self.dir_fd) in _ORDERED

@@ -6,6 +6,7 @@ after the watches in it stand. Events are hints (I15): they say where to look, n
 the kernel drops some, everything is to be looked at again (I21).
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -50,7 +51,8 @@ class Observed:
     extra: set[str] = field(default_factory=set[str])
     """What changed in the git directory: "refs" (HEAD too), "config", "exclude"."""
     root_gone: bool = False
-    """The root was moved, deleted or unmounted, or its `.git` was; the watcher is of no more use."""
+    """The root, or a directory above it, was moved, deleted or unmounted, or its `.git` was: look whether it
+    is still where it was; if not, the watcher is of no more use."""
 
 
 class TreeWatcher:
@@ -76,6 +78,7 @@ class TreeWatcher:
         self._tree = WatchedTree()
         self._git: GitDirectory | None = None
         self._root_id: tuple[int, int] | None = None
+        self._above: set[int] = set()
         self._open: set[RelPath] = set()
         self._prefixes: dict[int, bytes | None] = {}
         self.unwatched: set[RelPath] = set()
@@ -116,6 +119,7 @@ class TreeWatcher:
         self._root_id = (st.st_dev, st.st_ino)
         if not self._enter(self._tree.root) and not self.unwatched:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._root)
+        self._watch_above()
         self.look(self.unheard)
         self.special |= self._pictures.special
 
@@ -189,6 +193,16 @@ class TreeWatcher:
         """Idempotent."""
         self._inotify.close()
 
+    def _watch_above(self) -> None:
+        """A directory above that is moved takes the root with it, which is told of that directory only."""
+        above = os.path.dirname(self._root)
+        while True:
+            with contextlib.suppress(OSError):
+                self._above.add(self._inotify.add(above, i.IN_MOVE_SELF | i.IN_DELETE_SELF | i.IN_ONLYDIR))
+            if above == os.path.dirname(above):
+                return
+            above = os.path.dirname(above)
+
     def _hear_again(self) -> set[RelPath]:
         self._inotify = self._inotify.better()
         if not self._inotify.hears:
@@ -220,6 +234,8 @@ class TreeWatcher:
             return prefix
 
     def _other(self, event: Event, observed: Observed) -> None:
+        if event.wd in self._above:
+            observed.root_gone = True
         if event.mask & i.IN_IGNORED:
             self._tree.orphans.discard(event.wd)
         kind = self._git.take(event) if self._git is not None else None

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from instep.core.types import Oid
 from instep.fs.crash import Point, passed
+from instep.fs.durable import make_directory
 from instep.git.errors import GitError, sentence
 from instep.git.process import Complaints
 from instep.git.repository import Repository
@@ -66,7 +67,7 @@ class PackReceiver:
         self._sharing = repo.sharing
         self._kept = repo.objects.kept
         self._packs_dir = repo.common_dir + b"/objects/pack"
-        os.makedirs(repo.staging, 0o700, exist_ok=True)
+        make_directory(repo.staging)
         self._aside = b"%b/incoming-%b" % (repo.staging, secrets.token_hex(8).encode())
         self._complaints = Complaints()
         self._process = repo.git.start(

@@ -58,6 +58,8 @@ class FolderState:
     )
     """What paths had in commits since the index was last brought up to date: a person's git (reset, checkout,
     stash) may have written it into the index from one of these. For the index step."""
+    gone: anyio.Event = field(default_factory=anyio.Event)
+    """Set when the folder is not where it was: nothing more is to be done here."""
     coming: Oid | None = None
     """A commit that is made and on its way to the disk; peers may have it already."""
     tell_coming: Callable[[], object] = field(default=lambda: None)

@@ -7,6 +7,7 @@ the kernel can't tell, the folder is looked at, the more seldom the longer it ta
 import errno
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 
 import anyio
 import anyio.to_thread
@@ -14,7 +15,9 @@ import anyio.to_thread
 from instep.core.status import shown
 from instep.core.types import RelPath
 from instep.fs.gitdir import EVERYTHING
+from instep.fs.mounts import MountChanges
 from instep.fs.watcher import TreeWatcher
+from instep.steps.gone import is_gone
 from instep.steps.state import FolderState
 
 FEW = 64
@@ -49,6 +52,16 @@ class WatchStep:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._listen)
             tasks.start_soon(self._look_on)
+            tasks.start_soon(self._mind_mounts)
+
+    async def _mind_mounts(self) -> None:
+        """A drive that is unmounted while it is in use tells nothing else than this. # I8"""
+        with closing(MountChanges()) as mounts:
+            while True:
+                await anyio.wait_readable(mounts)
+                mounts.read()
+                if await anyio.to_thread.run_sync(is_gone, self._state, abandon_on_cancel=True):
+                    self._state.gone.set()
 
     async def _listen(self) -> None:
         await self._hears.wait()
@@ -71,15 +84,22 @@ class WatchStep:
             if watcher.unheard:
                 self._regain()
                 unheard = watcher.unheard
-                seen = await anyio.to_thread.run_sync(watcher.look, unheard, abandon_on_cancel=True)
+                try:
+                    seen = await anyio.to_thread.run_sync(watcher.look, unheard, abandon_on_cancel=True)
+                except OSError:
+                    if not is_gone(self._state):
+                        raise
+                    self._state.gone.set()
+                    return
                 self._tell_all(seen.dirty, seen.scan, watcher.look_at_git())
         self._note_unheard()
 
     def read(self) -> None:
         """Take in all that the kernel has told so far; what was done before this call is among it."""
         observed = self._watcher.read()
-        if observed.root_gone:
-            self._state.board.raise_condition("folder-gone", "", "it was moved, deleted or unmounted")
+        if observed.root_gone and is_gone(self._state):
+            self._state.gone.set()
+            return
         self._tell_all(observed.dirty, observed.scan, observed.extra)
         self._note_unheard()
 
