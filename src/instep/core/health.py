@@ -76,6 +76,11 @@ _DECLARED = (
         "Change it; nothing new is added to the folder until then.",
     ),
     Condition(
+        "wanted-not-understood",
+        "What this folder wants is not understood: {detail}",
+        "Change it: git annex wanted . EXPRESSION; no new content is fetched until then.",
+    ),
+    Condition(
         "repository-broken",
         "The repository is damaged: {detail}",
         "Look at: git fsck; git annex fsck",

@@ -68,6 +68,7 @@ from instep.steps.start import Opened
 from instep.steps.stock import StockSession
 from instep.steps.transfer import TransferStep
 from instep.steps.watch import WatchStep
+from instep.steps.wishes import WishStep
 
 REFS_AFTER_S = 0.1
 FINISH_WITHIN_S = 5.0
@@ -88,13 +89,14 @@ class Folder:
             state, Merger(state, committer, Installer(state)), self._merged, self._commit.put, self._moved
         )
         self._transfer = TransferStep(state, self._landed, self._refresh)
-        self._locations = LocationStep(state, opened.annex_branch, self._moved)
+        self._locations = LocationStep(state, opened.annex_branch, self._annex_moved)
         self._index = IndexStep(state, self._note_pointers)
         self._pushed = PushedRefs(state)
         self._rescue = RescueStep(state, self._commit.put)
         self._troubles = Troubles(board)
         self._peers = Peers(self, board, self._troubles)
         self._settings: Mailbox[None] = Mailbox(lambda: None)
+        self._wishes = WishStep(state, opened.annex_branch, self._wishes_changed)
         self._refs: Mailbox[None] = Mailbox(lambda: None)
         self._changed = anyio.Event()
         self._mending = Mending(state, board, self._troubles)
@@ -120,6 +122,7 @@ class Folder:
             "index": self._index.run,
             "rescue": self._rescue.run,
             "settings": self._follow_settings,
+            "wishes": self._wishes.run,
             "refs": self._follow_refs,
             "remotes": self._peers.run,
         }
@@ -176,6 +179,7 @@ class Folder:
         while True:
             await self._settings.take()
             await anyio.to_thread.run_sync(state.repo.config.reload)
+            self._wishes.bell.ring()
             self._set_remotes()
             try:
                 state.settings = await anyio.to_thread.run_sync(
@@ -185,6 +189,14 @@ class Folder:
                 self._board.raise_condition("setting-not-understood", error.setting, error.text)
             else:
                 self._board.clear_condition("setting-not-understood", "annex.largefiles")
+
+    def _annex_moved(self) -> None:
+        self._wishes.bell.ring()
+        self._moved()
+
+    def _wishes_changed(self) -> None:
+        self._merge.retry(self._transfer.reconsider() & self._state.lag.paths.keys())
+        self._refresh()
 
     def _set_remotes(self) -> None:
         config = self._state.repo.config

@@ -75,7 +75,7 @@ class Installer:
         A change whose two sides are equal puts content where its pointer stands. Raises OSError when the disk
         refuses as a whole; a path that can't be done alone is refused and leaves the others be.
         """
-        small = dict(contents)
+        small = self._wanted_ones(dict(contents), changes)
         refused: list[Refusal] = []
         changes = [c for c in changes if not self._is_left_out(c)]
         moving = [c for c in changes if c.old != c.new]
@@ -112,6 +112,14 @@ class Installer:
         except Gone:
             return True
         return False
+
+    def _wanted_ones(self, contents: dict[Key, bytes], changes: Sequence[Change]) -> dict[Key, bytes]:
+        """Without those that came along and are not wanted here."""
+        if not contents or self._state.wants_everything:
+            return contents
+        named = [(self._state.key_of(c.new), c.path) for c in changes if c.new is not None]
+        wanted = {key for key, path in named if key and self._state.wants(key, path)}
+        return {key: data for key, data in contents.items() if key in wanted}
 
     def _moved_pointer(self, step: Step) -> Change | None:
         """A pointer file that was renamed: its content is to come to where it is now. # I7"""
@@ -168,6 +176,8 @@ class Installer:
         report.wanted.setdefault(key, set()).add(change.path)
         if change.old == new:
             return None
+        if self._state.does_without(key, change.path):  # I7: policy says so
+            return self._stage_blob(new, batch)
         if change.old is not None and not self._is_pointer(change.path):  # I7
             return Refusal(change, Cause.CONTENT, "its new content has not arrived")
         return self._stage_blob(new, batch)

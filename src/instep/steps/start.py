@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from instep.annex.branch import AnnexBranch
+from instep.annex.preferences import read_preferences
 from instep.annex.settings import read_settings
 from instep.annex.setup import check_supported, uuid_of
 from instep.annex.store import AnnexStore
@@ -147,6 +148,7 @@ def _open(root: Path, board: Board) -> Opened:
         ignore=IgnoreRules.of(repo),
         board=board,
     )
+    state.preferences = read_preferences(annex_branch, repo.config, state.uuid)
     repo.sync()  # I10: what git and git-annex did while nothing ran here
     if unfinished(repo.git_dir) is None:
         Following(state).catch_up()

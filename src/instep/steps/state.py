@@ -12,6 +12,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from instep.annex.preferences import Preferences
 from instep.annex.settings import AnnexSettings
 from instep.annex.store import AnnexStore
 from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer
@@ -60,6 +61,8 @@ class FolderState:
     stash) may have written it into the index from one of these. For the index step."""
     gone: anyio.Event = field(default_factory=anyio.Event)
     """Set when the folder is not where it was: nothing more is to be done here."""
+    preferences: Preferences | None = None
+    """What is fetched; None: everything."""
     coming: Oid | None = None
     """A commit that is made and on its way to the disk; peers may have it already."""
     tell_coming: Callable[[], object] = field(default=lambda: None)
@@ -137,6 +140,18 @@ class FolderState:
         if self.settings.thin and self.store.sole_name(key) is not None:
             return False
         return (self.store.size_bytes(key) or 0) >= LARGE_BYTES
+
+    def wants(self, key: Key, path: RelPath) -> bool:
+        """Whether this content, which is not here, is to come for the file at this path."""
+        return self.preferences is None or self.preferences.wants(key, path)
+
+    @property
+    def wants_everything(self) -> bool:
+        return self.preferences is None or self.preferences.wants_everything
+
+    def does_without(self, key: Key, path: RelPath) -> bool:
+        """Whether the policy, understood, says that the file there has no content. # I7"""
+        return self.preferences is not None and self.preferences.does_without(key, path)
 
     def is_echo(self, path: RelPath) -> bool:
         """Whether the file there is known to be what the branch or an installation put there. # I4

@@ -48,6 +48,8 @@ class TransferStep:
         self._landed = landed
         self._changed = changed
         self._wanted = WantedKeys()
+        self._unwanted: dict[Key, set[RelPath]] = {}
+        """What the branch names and the annex lacks, and this folder does not want."""
         self._downloads: dict[tuple[str, int], Download] = {}
         self._next_want = 0
         self.bells: dict[str, Mailbox[None]] = {HERE: Mailbox(lambda: None)}
@@ -68,20 +70,38 @@ class TransferStep:
 
     def want(self, wanted: Mapping[Key, Iterable[RelPath]]) -> None:
         """The content of these keys is to come to these paths: fetched, unless it is here already."""
-        for key, paths in wanted.items():
+        for key, wanted_at in wanted.items():
+            paths = set(wanted_at)
             is_here = self._state.store.has(key)
             if is_here and not self._state.must_be_copied(key):
-                self._landed(key, set(paths))
+                self._landed(key, paths)
+                continue
+            if not is_here and paths and not any(self._state.wants(key, path) for path in paths):
+                self._unwanted.setdefault(key, set()).update(paths)
                 continue
             entry = self._wanted.add(Wanted(key, size_of(key)))
+            entry.paths.update(self._unwanted.pop(key, ()))
             entry.is_here = is_here
             entry.paths.update(paths)
             entry.refused_by.clear()
         self._ring()
 
+    def reconsider(self) -> set[RelPath]:
+        """Something else may be wanted now; gives the files that are to do without their content. # I22"""
+        open_ = [wanted for wanted in self._wanted if wanted.asked is None and not wanted.is_here]
+        for wanted in open_:
+            self._wanted.drop(wanted)
+        again, self._unwanted = self._unwanted, {}
+        self.want(again | {wanted.key: wanted.paths for wanted in open_})
+        return {path for paths in self._unwanted.values() for path in paths}
+
     def changed(self, paths: Iterable[RelPath]) -> None:
         """These paths have another version now: what they waited for is wanted by others only, or by none."""
         gone = set(paths)
+        for key in [key for key, waiting in self._unwanted.items() if waiting & gone]:
+            self._unwanted[key] -= gone
+            if not self._unwanted[key]:
+                del self._unwanted[key]
         for wanted in self._wanted:
             wanted.paths -= gone
             if not wanted.paths and wanted.asked is None:
@@ -90,6 +110,8 @@ class TransferStep:
     def have(self, keys: Iterable[Key]) -> None:
         """These keys are here now, however they came."""
         for key in keys:
+            if (paths := self._unwanted.pop(key, None)) is not None:
+                self._landed(key, paths)
             wanted = self._wanted.pop(key)
             if wanted is not None:  # whatever becomes of a download that is under way
                 self._landed(key, wanted.paths)
