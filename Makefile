@@ -63,10 +63,8 @@ bench: $(VENV)/installed ## measures instep beside its peers into bench/RESULTS.
 demo: $(VENV)/installed ## two copies of Python's own library kept in step while you watch
 	$(BIN)/python scripts/demo.py
 
-soak: $(VENV)/installed ## random users and long properties (MINUTES=10)
-	INSTEP_SOAK=$(MINUTES) $(BIN)/python -m pytest -s tests/system/test_random_users.py $(PYTEST_ARGS)
-	INSTEP_SOAK=$(MINUTES) $(BIN)/python -m pytest -n $(WORKERS) --timeout 3600 tests/core tests/git tests/remotes \
-		tests/steps/test_session_fuzz.py $(PYTEST_ARGS)
+soak: $(VENV)/installed tools ## random users, faults, power cuts and long properties (MINUTES=10)
+	$(BIN)/python scripts/soak.py $(MINUTES) --workers $(WORKERS)
 
 clean: ## forget .venv and the caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -26,6 +26,9 @@ GitRunner = Callable[..., bytes]
 RepositoryMaker = Callable[..., Path]
 """`annexed(name="annexed", *, unlocked=True)` gives the folder of a new repository; see the fixtures."""
 
+SHORT = 24
+"""Characters that a directory for temporary files may have and still have sockets in it."""
+
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile(
     "ci",
@@ -74,7 +77,9 @@ def _isolate(environment: pytest.MonkeyPatch, top: Path) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def isolated_home() -> Iterator[Path]:
     """The session's own HOME (each xdist worker has one); the environment is put back at the end."""
-    base = "/tmp" if os.access("/tmp", os.W_OK) else None
+    base = tempfile.gettempdir()
+    if len(base) > SHORT and os.access("/tmp", os.W_OK):
+        base = "/tmp"
     top = Path(tempfile.mkdtemp(prefix="it-", dir=base))
     with pytest.MonkeyPatch.context() as environment:
         _isolate(environment, top)

@@ -1,6 +1,7 @@
 """What must hold once nothing happens any more: no commits, no pushes, and stock tools content."""
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.conftest import run_git
@@ -18,6 +19,20 @@ def refs(folder: Path) -> bytes:
 def changes(folder: Path) -> bytes:
     """What git thinks differs from the commit."""
     return run_git(folder, "status", "--porcelain")
+
+
+def eventually_clean(folders: Iterable[Path]) -> None:
+    """Within the limit, git finds no difference from the commit in any of them."""
+    found: dict[str, bytes] = {}
+
+    def is_clean() -> bool:
+        found.update((folder.name, changes(folder)) for folder in folders)
+        return not any(found.values())
+
+    try:
+        eventually(is_clean)
+    except AssertionError:
+        assert not any(found.values()), found
 
 
 def assert_silence(*folders: Path) -> None:

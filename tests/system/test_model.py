@@ -1,27 +1,28 @@
 """Two to four folders, users and faults at random, judged by a model: what must become of every file.
 
 Hypothesis draws the actions; which they are follows from the seed alone, their timing is the machine's own. A
-failing run prints its seed, its shape and every action: `INSTEP_SEED=SEED` plays the same actions again.
-`INSTEP_SOAK=MINUTES`, as `make soak` sets it, goes on with new seeds for that long.
+failing run prints its seed and every action: `INSTEP_SEED=SEED` plays the same actions again.
 """
 
-import os
 import random
+import sys
 import time
+import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, assume, seed, settings, stateful
+from hypothesis import HealthCheck, Phase, assume, reject, seed, settings, stateful
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from .chance import SOAK, seed_of_run
 from .world import SHAPES, Shape, World
 
-SOAK_S = 60 * float(os.environ.get("INSTEP_SOAK") or 0)
-STEPS = 60 if SOAK_S else 20
+STEPS = 60 if SOAK else 20
 
 DIRECTORIES = [b"", b"work/", b"work/deep/", b"home/", b"home/moved 1/"]
 NAMES = [b"notes.txt", b"data.bin", b"\xff\n", b"-x"]
@@ -34,7 +35,7 @@ folders = st.integers(0, 11)
 """A folder or a link: the remainder by how many there are."""
 paths = st.sampled_from(PATHS)
 places = st.sampled_from([b"work", b"work/deep", b"home", b"home/moved 1", b"work/moved 2"])
-sizes = st.sampled_from(SIZES) if SOAK_S == 0 else st.sampled_from([*SIZES * 4, LARGE])
+sizes = st.sampled_from(SIZES) if not SOAK else st.sampled_from([*SIZES * 4, LARGE])
 acts = st.one_of(
     st.tuples(st.sampled_from(["write", "append", "save"]), paths, sizes),
     st.tuples(st.sampled_from(["write", "append", "save"]), paths, sizes),
@@ -56,11 +57,14 @@ class Machine(RuleBasedStateMachine):
     shape: Shape
     world: World
     started_s: float | None = None
-    failed = False
+    failures: list[BaseException]
+    """Those of all machines of one kind: the first ends it, since it could not be had again as it was."""
 
     @initialize(number=st.integers(0, 9))
     def begin(self, number: int) -> None:
-        assume(number)  # hypothesis tries the simplest of everything first: not worth a run
+        assume(
+            number and not self.failures
+        )  # hypothesis tries the simplest of everything first: not worth a run
         self.started_s = time.monotonic()
         with self._step("begin"):
             self.world = World(self.place / "world", self.shape)
@@ -138,19 +142,20 @@ class Machine(RuleBasedStateMachine):
         print(f"{time.monotonic() - (self.started_s or 0):7.2f}", *words, flush=True)
         try:
             yield
-        except BaseException:
-            self.failed = True
-            raise
+        except Exception as failure:
+            traceback.print_exc(file=sys.stdout)  # now: a long run may be ended before pytest tells
+            self.failures.append(failure)
+            reject()
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
         try:
-            if not self.failed:
+            if not self.failures:
                 with self._step("finish"):
                     self.world.finish()
         finally:
-            if self.failed:
+            if self.failures:
                 self.world.thaw()
                 for title, text in self.world.cluster.reports():
                     print(f"--- {title}\n{text}")
@@ -159,8 +164,10 @@ class Machine(RuleBasedStateMachine):
 
 def run(shape: str, number: int, place: Path) -> None:
     """One world, its shape, and the actions that follow from the number."""
-    print(f"INSTEP_SEED={number} shape={shape}", flush=True)
-    machine = seed(number)(type("Machine", (Machine,), {"place": place, "shape": SHAPES[shape]}))
+    failures: list[BaseException] = []
+    machine = seed(number)(
+        type("Machine", (Machine,), {"place": place, "shape": SHAPES[shape], "failures": failures})
+    )
     once = settings(
         max_examples=1,
         stateful_step_count=STEPS,
@@ -169,16 +176,15 @@ def run(shape: str, number: int, place: Path) -> None:
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    stateful.run_state_machine_as_test(machine, settings=once)  # pyright: ignore[reportUnknownMemberType]
+    try:
+        stateful.run_state_machine_as_test(machine, settings=once)  # pyright: ignore[reportUnknownMemberType]
+    except Unsatisfiable:
+        assert failures
+    for failure in failures:
+        raise failure
 
 
-@pytest.mark.timeout(SOAK_S + 300)
+@pytest.mark.timeout(600 if SOAK else 300)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_whatever_happens(tmp_path: Path, shape: str) -> None:  # I1 I5 I13 I14 I16 I17 I18 I27 I30
-    given = os.environ.get("INSTEP_SEED")
-    chance = random.SystemRandom() if SOAK_S else random.Random(shape)
-    deadline = time.monotonic() + SOAK_S / len(SHAPES)
-    while True:
-        run(shape, int(given) if given else chance.randrange(1 << 32), tmp_path)
-        if time.monotonic() >= deadline:
-            break
+    run(shape, seed_of_run(random.Random(shape)), tmp_path)

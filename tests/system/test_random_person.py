@@ -1,20 +1,19 @@
 """People who use git at random in both folders while files change: nothing is lost, then equal and silent.
 
-A failing run prints its seed; `INSTEP_SEED=SEED` plays it again (the same choices, not the same timing).
+A failing run prints its seed (see `chance`).
 """
 
-import os
-import random
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
+from .chance import seed_of_run
 from .git_person import GitPerson
-from .harness import Pair, eventually
+from .harness import Pair
 from .ledger import Ledger, lost
-from .test_random_users import SOAK_S, assert_silence, assert_sound, changes, refs_of_branches
+from .silence import assert_silence, assert_sound, eventually_clean
+from .test_random_users import refs_of_branches
 from .users import User
 from .worktree import differences, write
 
@@ -65,7 +64,6 @@ class Episode:
 
 
 def run_episode(top: Path, seed: int) -> None:
-    print(f"INSTEP_SEED={seed}", flush=True)
     with Pair(top) as pair:
         episode = Episode(pair.up(), seed)
         try:
@@ -74,7 +72,7 @@ def run_episode(top: Path, seed: int) -> None:
             assert_silence(*episode.folders)
             assert differences(*episode.folders) == []  # I13
             assert refs_of_branches(pair.a) == refs_of_branches(pair.b)  # I14
-            eventually(lambda: not any(map(changes, episode.folders)), "a clean status")
+            eventually_clean(episode.folders)
             pair.down()
             for folder in episode.folders:
                 assert_sound(folder)
@@ -87,11 +85,6 @@ def run_episode(top: Path, seed: int) -> None:
             raise
 
 
-@pytest.mark.timeout(SOAK_S + 300)
+@pytest.mark.timeout(300)
 def test_random_people(tmp_path: Path) -> None:  # I1 I13 I14 I27 I30
-    given = os.environ.get("INSTEP_SEED")
-    deadline = time.monotonic() + SOAK_S
-    for number in range(1_000_000):
-        run_episode(tmp_path / str(number), int(given) if given else random.SystemRandom().randrange(1 << 32))
-        if time.monotonic() >= deadline:
-            break
+    run_episode(tmp_path, seed_of_run())

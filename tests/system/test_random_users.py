@@ -1,11 +1,8 @@
 """Random users let loose on both folders: equal trees, nothing lost, sound repositories, then silence.
 
-A failing run prints its seed; `INSTEP_SEED=SEED` plays it again (the same choices, not the same timing).
-`INSTEP_SOAK=MINUTES`, as `make soak` sets it, goes on with new seeds for that long.
+A failing run prints its seed (see `chance`).
 """
 
-import os
-import random
 import threading
 import time
 from pathlib import Path
@@ -14,12 +11,12 @@ import pytest
 
 from tests.conftest import run_git
 
-from .harness import Pair, differences, eventually
+from .chance import seed_of_run
+from .harness import Pair, differences
 from .ledger import Ledger, lost
-from .silence import assert_silence, assert_sound, changes
+from .silence import assert_silence, assert_sound, eventually_clean
 from .users import User
 
-SOAK_S = 60 * float(os.environ.get("INSTEP_SOAK") or 0)
 ROUNDS = 4
 ROUND_S = 2.0
 USERS_A_FOLDER = 2
@@ -75,7 +72,6 @@ def refs_of_branches(folder: Path) -> bytes:
 
 def run_episode(top: Path, seed: int) -> None:
     """One episode and everything that must hold after it."""
-    print(f"INSTEP_SEED={seed}", flush=True)
     with Pair(top) as pair:
         try:
             episode = Episode(pair.up(), seed)
@@ -85,7 +81,7 @@ def run_episode(top: Path, seed: int) -> None:
             assert_silence(*episode.folders)
             assert differences(*episode.folders) == []  # I13
             assert refs_of_branches(pair.a) == refs_of_branches(pair.b)  # I14
-            eventually(lambda: not any(map(changes, episode.folders)), "a clean status")
+            eventually_clean(episode.folders)
             pair.down()
             for folder in episode.folders:
                 assert_sound(folder)
@@ -95,13 +91,7 @@ def run_episode(top: Path, seed: int) -> None:
             raise
 
 
-@pytest.mark.timeout(SOAK_S + 300)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("run", [1, 2])
 def test_random_users(tmp_path: Path, run: int) -> None:  # I1 I4 I5 I6 I13 I14 I18 I30
-    given = os.environ.get("INSTEP_SEED")
-    deadline = time.monotonic() + SOAK_S / 2
-    for number in range(1_000_000):
-        seed = int(given) if given else random.SystemRandom().randrange(1 << 32)
-        run_episode(tmp_path / f"{run}-{number}", seed)
-        if time.monotonic() >= deadline:
-            break
+    run_episode(tmp_path, seed_of_run())

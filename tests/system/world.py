@@ -18,7 +18,7 @@ from .expected import Account, Expected
 from .hands import Hands
 from .harness import Cluster, eventually
 from .ledger import lost
-from .silence import assert_silence, assert_sound, changes
+from .silence import assert_silence, assert_sound, eventually_clean
 from .worktree import tree
 
 
@@ -225,7 +225,7 @@ class World:
         assert not self.cluster.differences()
         for number in self._has_staged:  # who staged something has it staged still
             run_git(self.folder(number), "reset", "--quiet")
-        eventually(lambda: not any(map(changes, folders)), f"a clean status of {folders}")
+        eventually_clean(folders)
         self.cluster.down()
         for folder in folders:
             assert_sound(folder)
