@@ -182,3 +182,24 @@ def test_a_start_after_a_kill_mends_what_was_not_written(side: SideMaker) -> Non
     assert a.git("ls-files").split() == ["one", "two"]
     assert a.git("diff", "--cached", "--name-only") == ""
     assert Path(a.folder, ".git/index").exists()
+
+
+def test_a_start_after_a_kill_mends_what_a_merge_left_behind(side: SideMaker) -> None:  # I14 I27
+    """Which parent of the merge is its own head, no side can know."""
+    a, b = side("a"), side("b")
+    a.save("start", "start")
+    b.merge(a)
+    for one in (a, b):
+        one.save("temporary", one.folder.name)
+        one.git("reset", "-q")
+        (one.folder / "temporary").unlink()
+        one.commit("temporary")
+        one.save(one.folder.name, "new")
+    a.merge(b)
+    b.merge(a)
+    for name in ("a", "b"):
+        one = side(name)
+        found = IndexStep(one.state)
+        found.start_from(one.state.tree, one.opened.index_differs, one.opened.index_late)
+        write(found)
+        assert one.git("ls-files").split() == ["a", "b", "start"]

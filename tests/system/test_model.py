@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, assume, reject, seed, settings, stateful
 from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from .chance import SOAK, seed_of_run
@@ -178,7 +178,7 @@ def run(shape: str, number: int, place: Path) -> None:
     )
     try:
         stateful.run_state_machine_as_test(machine, settings=once)  # pyright: ignore[reportUnknownMemberType]
-    except Unsatisfiable:
+    except HypothesisException:
         assert failures
     for failure in failures:
         raise failure

@@ -9,8 +9,8 @@ were.
 import os
 import shutil
 import stat
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from instep.annex.setup import check_supported, uuid_of
 from instep.annex.store import AnnexStore
 from instep.core.pointers import key_of_pointer
 from instep.core.tree import lookup, walk
-from instep.core.types import Entry, Key, RelPath
+from instep.core.types import Entry, Key, Oid, RelPath
 from instep.fs import syscalls
 from instep.fs.inotify import SHARED, Deaf
 from instep.fs.install import WorkTree
@@ -194,15 +194,27 @@ def _late(state: FolderState, differing: Mapping[RelPath, Entry | None]) -> dict
     """The index entries that some recent commit had at that path, or that are not there. # I27"""
     late: dict[RelPath, Entry | None] = {path: None for path, entry in differing.items() if entry is None}
     left = {path: entry for path, entry in differing.items() if entry is not None}
-    commit = state.head
-    for _ in range(RECENT_COMMITS):
-        if commit is None or not left:
-            break
-        tree, parents = state.tree_of(commit), state.repo.objects.commit(commit).parents
-        seen = {path for path, entry in left.items() if lookup(tree, path, state.repo.objects.tree) == entry}
-        late |= {path: left.pop(path) for path in seen}
-        commit = parents[0] if parents else None
+    recent = _recent(state)
+    while left and (commit := next(recent, None)) is not None:
+        tree = state.tree_of(commit)
+        had = {path for path, entry in left.items() if lookup(tree, path, state.repo.objects.tree) == entry}
+        late |= {path: left.pop(path) for path in had}
     return late
+
+
+def _recent(state: FolderState) -> Iterator[Oid]:
+    """Commits that the branch may have stood at here, the newest first. Of a merge, any parent may be the
+    one: their order is the same on all sides (I14)."""
+    queue = deque([] if state.head is None else [state.head])
+    seen = set(queue)
+    for _ in range(RECENT_COMMITS):
+        if not queue:
+            return
+        commit = queue.popleft()
+        yield commit
+        parents = [oid for oid in state.repo.objects.commit(commit).parents if oid not in seen]
+        seen.update(parents)
+        queue.extend(parents)
 
 
 def _look_for_pointer(opened: Opened, path: RelPath) -> None:
