@@ -46,7 +46,7 @@ TURNS = [
     [f"{SYSTEM}test_hostile_writers.py"],
 ]
 """pytest's arguments for each run of a round; after each round follows one file of properties."""
-PROPERTIES = ["tests/core", "tests/git", "tests/annex", "tests/remotes", "tests/fs/test_watcher.py"]
+PROPERTIES = ["tests/core", "tests/git", "tests/annex", "tests/remotes", "tests/steps", "tests/fs"]
 
 
 class Ended(NamedTuple):
