@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from instep.daemon.doctor import folder as checks
 from instep.daemon.doctor.finding import Finding
 from instep.daemon.lock import assistant
 from tests.conftest import RepositoryMaker, run_git
+from tests.system.harness import eventually
 
 Check = Callable[[Path], Iterator[Finding]]
 
@@ -55,11 +55,13 @@ def test_a_check_that_fails_is_a_finding_and_ends_no_other(tmp_path: Path) -> No
 def test_an_assistant_at_work(folder: Path) -> None:
     run_git(folder, "annex", "assistant")
     try:
-        while assistant(folder / ".git") is None:
-            time.sleep(0.01)  # it takes its lock only after it has gone to the background
+        # it takes its lock only after it has gone to the background
+        eventually(lambda: assistant(folder / ".git") is not None, "the assistant holds its lock")
         assert codes(checks.others, folder) == ["assistant-runs"]
     finally:
         run_git(folder, "annex", "assistant", "--stop")
+    # and has it still when `--stop`, which only sends it a signal, returns
+    eventually(lambda: assistant(folder / ".git") is None, "the assistant has ended")
     (folder / ".git/annex/daemon.pid").write_text(f"{os.getpid()}\n")
     assert codes(checks.others, folder) == [""]
 
