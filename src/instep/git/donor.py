@@ -34,7 +34,8 @@ def mend_objects(repo: Repository, urls: Iterable[str]) -> list[str]:
         found = 0
         for _ in range(_ROUNDS):
             said = _fsck(repo)
-            _salvage_packs(repo, mender, said)
+            if _salvage_packs(repo, mender, said):
+                said = _fsck(repo)  # what could not be read of them is missing now
             bad = [oid for oid in _named(said) if not _is_whole(repo, oid)]
             if not bad:
                 break
@@ -91,8 +92,9 @@ def _set_aside(repo: Repository, mender: Mender, bad: Iterable[Oid]) -> None:
             mender.set_aside(path, "was damaged")
 
 
-def _salvage_packs(repo: Repository, mender: Mender, said: bytes) -> None:
-    """What can be read of a spoiled pack, as single objects; the pack goes aside."""
+def _salvage_packs(repo: Repository, mender: Mender, said: bytes) -> bool:
+    """What can be read of a spoiled pack, as single objects; the pack goes aside. Whether there was one."""
+    found = False
     for name in sorted(set(_PACK.findall(said))):
         base = b"/objects/pack/" + name
         pack = repo.common_dir + base + b".pack"
@@ -104,6 +106,8 @@ def _salvage_packs(repo: Repository, mender: Mender, said: bytes) -> None:
                 mender.set_aside(base + ending, "belongs to a damaged pack")
         with open(aside, "rb") as file:
             repo.git.result("unpack-objects", "-r", "-q", input=file.read())
+        found = True
+    return found
 
 
 def _from_work_tree(repo: Repository, bad: Sequence[Oid]) -> dict[Oid, Object]:
@@ -130,13 +134,18 @@ def _content(path: bytes) -> bytes | None:
 
 
 def _move_back(repo: Repository, mender: Mender, donor: "_Donor") -> None:
-    """A branch whose history is not whole goes back to where it was; what is newer is in the work tree."""
+    """A branch whose history is not whole goes back to where it was; what is newer is in the work tree.
+
+    One that is not checked out may go to where a remote has it. The checked-out one may not: what the remote
+    has more would look like deleted here. # I2
+    """
+    ours = f"refs/heads/{repo.refs.head_branch()}"
     for name in sorted(_branches(repo)):
         stood = repo.git.result("rev-parse", "--verify", "-q", name).stdout.strip()
         if stood and _is_complete(repo, stood):
             continue
-        ways = [*mender.stood_at(b"/" + name.encode()), *donor.heads(name)]
-        back = next((oid for oid in ways if _is_complete(repo, oid)), None)
+        ways = [*mender.stood_at(b"/" + os.fsencode(name)), *(donor.heads(name) if name != ours else ())]
+        back = next((oid for oid in ways if _is_complete(repo, oid) or donor.pour(oid)), None)
         if back is not None:
             repo.git.run("update-ref", "--no-deref", "-m", "instep: mend", name, back)
             mender.mended.append(f"{name} is where it last stood whole: {back.decode()}")
@@ -190,9 +199,23 @@ class _Donor:
         listing = self._run("for-each-ref", "--format=%(objectname)", f"refs/donor/*/{short}") or b""
         return listing.split()
 
-    def _run(self, *args: str) -> bytes | None:
+    def pour(self, oid: bytes) -> bool:
+        """Takes the whole history of a commit over, if a remote has it: for a branch of which nothing is
+        left here, not even where it stood."""
+        if self._git is None or self._run("rev-list", "--objects", "--quiet", oid.decode()) is None:
+            return False
+        base = self._dir + b"/pack"
+        name = self._run("pack-objects", "--revs", "-q", base, input=oid + b"\n")
+        if name is None:
+            return False
+        target = self._repo.common_dir + b"/objects/pack/pack-"
+        for ending in (b".pack", b".idx"):
+            os.rename(b"%b-%b%b" % (base, name.strip(), ending), target + name.strip() + ending)
+        return True
+
+    def _run(self, *args: str | bytes, input: bytes = b"") -> bytes | None:
         assert self._git is not None
-        done = self._git.result(*args)
+        done = self._git.result(*args, input=input)
         return done.stdout if done.returncode == 0 else None
 
     def close(self) -> None:
