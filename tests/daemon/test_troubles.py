@@ -4,7 +4,9 @@ import anyio
 import pytest
 
 from instep.core.errors import InstepError
+from instep.core.types import Oid
 from instep.daemon.troubles import Troubles, error_sentence
+from instep.git.errors import GitError, MissingObject
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +60,17 @@ async def test_what_is_no_fault_of_the_machine_is_one_of_the_step() -> None:
     assert board.now == {("step-failed", "merge"): "words"}
     assert not troubles.met("link", InstepError("words"))
     assert len(board.now) == 1
+
+
+async def test_a_damaged_repository_is_named_once_and_mended_for_all() -> None:  # I29
+    board = Conditions()
+    troubles = Troubles(board)
+    assert not troubles.failed("merge", MissingObject(Oid(bytes(20))))
+    troubles.failed("index", GitError("object file .git/objects/12/34 is empty"))
+    troubles.failed("commit", FULL)
+    assert {code for code, _ in board.now} == {"repository-broken", "disk-full"}
+    troubles.ended("repository-broken")
+    assert list(board.now) == [("disk-full", "")]
 
 
 async def test_what_was_met_once_is_forgotten() -> None:

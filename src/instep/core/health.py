@@ -83,7 +83,7 @@ _DECLARED = (
     Condition(
         "repository-broken",
         "The repository is damaged: {detail}",
-        "Look at: git fsck; git annex fsck",
+        "Connect a copy that is whole, it is mended from that: instep remote add REMOTE. What it is: git fsck",
     ),
     # the machine
     Condition(

@@ -29,7 +29,7 @@ class Mending:
         async def run() -> None:
             async with self._state.writer:
                 await self._state.turns.unlock()
-                await self._mend(name)
+                await self._mend()
             try:
                 await step()
             except Exception as error:
@@ -38,7 +38,7 @@ class Mending:
 
         return run
 
-    async def _mend(self, who: str) -> None:
+    async def _mend(self) -> None:
         if self._damage is None:
             return
         damage, self._damage = self._damage, None
@@ -46,7 +46,7 @@ class Mending:
         mended = await anyio.to_thread.run_sync(mend_objects, repo, repo.config.remotes().values())
         if mended:
             self.tell([damage.text, *mended])
-            self._troubles.mended(who)
+            self._troubles.ended("repository-broken")
 
     def tell(self, lines: Iterable[str]) -> None:
         """What was found damaged and is not any more, for the log."""

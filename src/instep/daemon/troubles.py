@@ -1,7 +1,7 @@
 """Who is in trouble, as health conditions: a fault of the machine is named once, whoever it hit.
 
 When the disk is full, five steps meet it. That is one condition, and it holds until none of them is hit any
-more (I26); whatever else goes wrong in a step is a condition of that step.
+more (I26). So is a damaged repository. Whatever else goes wrong in a step is a condition of that step.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 from instep.core.errors import InstepError
 from instep.core.faults import fault_of
+from instep.git.donor import damage_in
 
 MET_LATELY_S = 10.0
 """What failed once, and has nobody who tries it again, counts as mended after this time."""
@@ -40,6 +41,9 @@ class Troubles:
     def failed(self, who: str, error: BaseException) -> bool:
         """Name what went wrong; whether the machine is to blame."""
         fault = fault_of(error)
+        if fault is None and (damage := damage_in(error)) is not None:
+            self._note(who, ("repository-broken", ""), damage.text)
+            return False
         if fault is None:
             self._note(who, ("step-failed", who), error_sentence(error))
             return False
@@ -58,6 +62,11 @@ class Troubles:
     def mended(self, who: str) -> None:
         """It works again."""
         self._clear([self._of.pop(who)] if who in self._of else [])
+
+    def ended(self, code: str) -> None:
+        """It works again for all who met this."""
+        for who in [who for who, condition in self._of.items() if condition[0] == code]:
+            self.mended(who)
 
     def _note(self, who: str, condition: Condition, detail: str) -> None:
         old = self._of.get(who)
