@@ -83,7 +83,7 @@ _DECLARED = (
     Condition(
         "repository-broken",
         "The repository is damaged: {detail}",
-        "Connect a copy that is whole, it is mended from that: instep remote add REMOTE. What it is: git fsck",
+        "Connect a whole copy, it is mended from that: instep remote add REMOTE. What is damaged: git fsck",
     ),
     # the machine
     Condition(
