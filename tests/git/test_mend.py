@@ -108,15 +108,15 @@ def test_head_is_guessed_only_where_there_is_one_branch(git_dir: Path) -> None:
     assert (git_dir / "HEAD").read_bytes() == b""
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda data: b"",
-        lambda data: data[:-30],
-        lambda data: b"x" * 100,
-        lambda data: data[:40] + b"!" + data[41:],
-    ],
-)
+SPOILS: list[Callable[[bytes], bytes]] = [
+    lambda data: b"",
+    lambda data: data[:-30],
+    lambda data: b"x" * 100,
+    lambda data: data[:40] + b"!" + data[41:],
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
 def test_a_damaged_index_goes_aside(git_dir: Path, spoil: Callable[[bytes], bytes]) -> None:
     data = spoil((git_dir / "index").read_bytes())
     (git_dir / "index").write_bytes(data)
