@@ -276,6 +276,11 @@ _DECLARED = (
         "Check the disk of the sender: git annex fsck",
     ),
     Condition(
+        "content-spoiled",
+        "The content of {subject} went bad on this disk, and comes again from a copy that has it.",
+        "Who has it: git annex whereis --key={detail}. What else is bad: git annex fsck",
+    ),
+    Condition(
         "still-open",
         "{subject} is open in some program and is added when it is closed.",
         "Close it there.",

@@ -64,6 +64,7 @@ from instep.steps.pointers import PointerBook
 from instep.steps.pushed import ORIGIN, PushedRefs
 from instep.steps.rescue import RescueStep
 from instep.steps.session import Session
+from instep.steps.spoiled import SpoiledStep
 from instep.steps.start import Opened
 from instep.steps.stock import StockSession
 from instep.steps.transfer import TransferStep
@@ -88,7 +89,8 @@ class Folder:
         self._merge = MergeStep(
             state, Merger(state, committer, Installer(state)), self._merged, self._commit.put, self._moved
         )
-        self._transfer = TransferStep(state, self._landed, self._refresh)
+        self._transfer = TransferStep(state, self._landed, self._refresh, self._suspect)
+        self._spoiled = SpoiledStep(state, self._transfer.want, self._landed)
         self._locations = LocationStep(state, opened.annex_branch, self._annex_moved)
         self._index = IndexStep(state, self._note_pointers)
         self._pushed = PushedRefs(state)
@@ -121,6 +123,7 @@ class Folder:
             "locations": self._locations.run,
             "index": self._index.run,
             "rescue": self._rescue.run,
+            "spoiled": self._spoiled.run,
             "settings": self._follow_settings,
             "wishes": self._wishes.run,
             "refs": self._follow_refs,
@@ -169,6 +172,7 @@ class Folder:
                 self._commit.check_branch()
             if state.repo.refs.read("refs/heads/git-annex") != self._locations.head:
                 self._locations.look_again()
+                self._spoiled.look()
             for is_annex, oid in await self._pushed.news():
                 if oid not in (state.head, self._locations.head):
                     (self.annex_arrived if is_annex else self.arrived)(Arrival(oid, ORIGIN))
@@ -269,9 +273,13 @@ class Folder:
 
     def _landed(self, key: Key, paths: set[RelPath]) -> None:
         self._locations.stored([key])
+        self._spoiled.came(key)
         self._merge.retry(paths)
         for session in self._peers.stock_sessions:
             session.content_came(key, min(paths, default=RelPath(key)))
+
+    def _suspect(self, key: Key) -> None:
+        self._spoiled.suspect(key)
 
     def _git_changed(self, what: set[str]) -> None:
         if "config" in what:

@@ -43,10 +43,13 @@ class TransferStep:
         state: FolderState,
         landed: Callable[[Key, set[RelPath]], None],
         changed: Callable[[], None],
+        suspect: Callable[[Key], None] = lambda _: None,
     ) -> None:
+        """`suspect` hears of content in this annex that somebody found wrong."""
         self._state = state
         self._landed = landed
         self._changed = changed
+        self._suspect = suspect
         self._wanted = WantedKeys()
         self._unwanted: dict[Key, set[RelPath]] = {}
         """What the branch names and the annex lacks, and this folder does not want."""
@@ -164,7 +167,7 @@ class TransferStep:
         try:
             async with anyio.create_task_group() as tasks:
                 self.bells[name] = Mailbox(lambda: None)
-                self._uploads[name] = Uploads(self._state, session, tasks)
+                self._uploads[name] = Uploads(self._state, session, tasks, self._suspect)
                 self.offered(name)
                 await self._start(name, tasks, partial(self._download, session))
         finally:
@@ -246,9 +249,16 @@ class TransferStep:
                 self._land(wanted)
             case Outcome.CORRUPT:
                 board.raise_condition("content-corrupt", path, name or "the copy in this folder")
-                wanted.refused_by.add(name)
+                self._came_wrong(name, wanted)
             case Outcome.REFUSED:
                 wanted.refused_by.add(name)
+
+    def _came_wrong(self, name: str, wanted: Wanted) -> None:
+        if name == HERE:
+            self._suspect(wanted.key)
+        if name == HERE or name in wanted.corrupt_from:
+            wanted.refused_by.add(name)
+        wanted.corrupt_from.add(name)
 
     def _land(self, wanted: Wanted) -> None:
         popped = self._wanted.pop(wanted.key)

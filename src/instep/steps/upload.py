@@ -1,6 +1,7 @@
 """What a peer wants of us: each answer is a task of its own, so a small one never waits for a large one."""
 
 import os
+from collections.abc import Callable
 from typing import BinaryIO
 
 import anyio
@@ -8,12 +9,15 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from instep.core.status import shown
+from instep.core.types import Key
 from instep.remotes.errors import LinkError, ProtocolError
 from instep.remotes.frames import At, Cancel, Content, NoContent, Want
 from instep.steps.session import Session
 from instep.steps.state import FolderState
 
 PIECE_BYTES = 512 << 10
+REMEMBERED = 1024
+"""So many contents that were given last are known: one that is asked for again arrived wrong."""
 MAX_OPEN = 64
 """Answers under way for one peer; it asks for sixteen at most."""
 
@@ -21,10 +25,14 @@ MAX_OPEN = 64
 class Uploads:
     """The answers to one peer."""
 
-    def __init__(self, state: FolderState, session: Session, tasks: TaskGroup) -> None:
+    def __init__(
+        self, state: FolderState, session: Session, tasks: TaskGroup, suspect: Callable[[Key], None]
+    ) -> None:
         self._state = state
         self._session = session
         self._tasks = tasks
+        self._suspect = suspect
+        self._given: dict[tuple[Key, bool], None] = {}
         self._open: dict[int, anyio.CancelScope] = {}
 
     def asked(self, frame: Want | Cancel) -> None:
@@ -35,8 +43,21 @@ class Uploads:
             return
         if len(self._open) >= MAX_OPEN or frame.id in self._open:
             raise ProtocolError("More content was asked for at a time than a folder asks for.")
+        self._note(frame)
         scope = self._open[frame.id] = anyio.CancelScope()
         self._tasks.start_soon(self._answer, frame, scope)
+
+    def _note(self, want: Want) -> None:
+        if want.offset:
+            return
+        given = (want.key, want.by_path)
+        if given in self._given:
+            del self._given[given]
+            self._suspect(want.key)  # I11
+        else:
+            self._given[given] = None
+            while len(self._given) > REMEMBERED:
+                del self._given[next(iter(self._given))]
 
     async def _answer(self, want: Want, scope: anyio.CancelScope) -> None:
         try:

@@ -18,6 +18,8 @@ class Wanted:
     size_bytes: int | None
     paths: set[RelPath] = field(default_factory=set[RelPath])
     refused_by: set[str] = field(default_factory=set[str])
+    corrupt_from: set[str] = field(default_factory=set[str])
+    """Whose copy was wrong once: asked once more, so that they look at it themselves."""
     asked: str | None = None
     done_bytes: int = 0
     is_here: bool = False
