@@ -31,8 +31,9 @@ class KeptPacks:
         """Mark a pack that is about to be placed, `pack-<hash>`. One that a person marked stays theirs."""
         name = pack + b".keep"
         with self._lock:
-            with contextlib.suppress(FileExistsError), open(self._path(name), "xb") as file:
+            with contextlib.suppress(FileExistsError), open(self._path(name), "xb", buffering=0) as file:
                 file.write(_OURS)
+                os.fsync(file.fileno())  # or a power cut leaves one that nobody knows for ours
                 self._since_s[name] = self._clock()
             if name in self._since_s:
                 self._since_s[name] = self._clock()

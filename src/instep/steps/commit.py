@@ -27,6 +27,11 @@ WAVE_LIMIT_S = 5.0
 """A wave of deletions is judged after this time, though other work never ends."""
 AGAIN_S = 0.25
 """A file that changed while it was read is looked at again after this time."""
+CLOSING_S = (0.02, 0.1, 0.4)
+"""The kernel tells of a closing a moment before the file counts as closed, and then no more: a file that was
+still open is looked at again after these times, and a folder that waits for that is not idle."""
+CLOSED_LATE_S = (1.6, 6.4, 25.6)
+"""... and then after these, for a machine that is very busy."""
 
 
 @dataclass
@@ -57,6 +62,8 @@ class CommitStep:
         self.still_open: set[RelPath] = set()
         self._queue: deque[RelPath] = deque()
         self._branch_moved = False
+        self._closing: set[RelPath] = set()
+        """Open files that may have been closed already, and are looked at again."""
         self._unread: set[RelPath] = set()
         self._later = 0
         self._failures = 0
@@ -143,6 +150,10 @@ class CommitStep:
         done.closed &= self.still_open | self._unread
         self.still_open = (self.still_open - looked) | done.still_open
         self._unread -= done.closed
+        if fresh := done.still_open - self._closing:
+            self._closing |= fresh
+            self._later += 1
+            tasks.start_soon(self._see_closing, fresh)
         if done.again:
             self._later += 1
             tasks.start_soon(self._put_later, done.again)
@@ -200,6 +211,22 @@ class CommitStep:
         """What the disk fails to read is tried again, the more seldom the longer it fails. # I26"""
         await anyio.sleep(Backoff().delay_s(self._failures - 1, random.random()))
         self.put(paths)
+
+    async def _see_closing(self, paths: set[RelPath]) -> None:
+        try:
+            try:
+                await self._put_open_again(paths, CLOSING_S)
+            finally:
+                self._later -= 1
+            self._changed()
+            await self._put_open_again(paths, CLOSED_LATE_S)
+        finally:
+            self._closing -= paths
+
+    async def _put_open_again(self, paths: set[RelPath], delays_s: Iterable[float]) -> None:
+        for delay_s in delays_s:
+            await anyio.sleep(delay_s)
+            self.put(paths & self.still_open)
 
     async def _put_later(self, paths: set[RelPath]) -> None:
         try:

@@ -1,0 +1,73 @@
+"""The commit step around the committer: what it comes back to by itself."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from instep.steps.commit import CommitStep
+from instep.steps.committer import Committed
+from tests.steps.side import Side, p
+
+pytestmark = pytest.mark.anyio
+
+
+class Running:
+    """A commit step at work in a folder where no watch tells it anything."""
+
+    def __init__(self, side: Side) -> None:
+        self.told: list[Committed] = []
+        self._moved = anyio.Event()
+        self.step = CommitStep(side.state, side.committer, self._tell, self._changed)
+
+    def _tell(self, done: Committed) -> None:
+        self.told.append(done)
+        self._changed()
+
+    def _changed(self) -> None:
+        self._moved.set()
+        self._moved = anyio.Event()
+
+    async def until_idle(self) -> None:
+        while not self.step.idle:
+            await self._moved.wait()
+
+    async def until_told(self, count: int) -> None:
+        while len(self.told) < count:
+            await self._moved.wait()
+
+
+@asynccontextmanager
+async def running(side: Side) -> AsyncGenerator[Running]:
+    found = Running(side)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(found.step.run)
+        await found.until_idle()
+        yield found
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_closing_that_was_told_too_early_is_seen(a: Side) -> None:  # I1 I29
+    fd = os.open(a.folder / "note", os.O_WRONLY | os.O_CREAT)
+    os.write(fd, b"note")
+    async with running(a) as at_work:
+        at_work.step.put([p("note")])
+        await at_work.until_told(1)
+        assert at_work.step.still_open == {p("note")}
+        assert not at_work.step.idle, "whoever waits is not told that all is recorded"
+        os.close(fd)
+        await at_work.until_idle()
+        assert at_work.step.still_open == set()
+    assert a.entry("note") is not None
+
+
+async def test_a_file_that_stays_open_keeps_nobody_waiting(a: Side) -> None:  # I25 I28
+    with (a.folder / "note").open("wb"):
+        async with running(a) as at_work:
+            at_work.step.put([p("note")])
+            await at_work.until_told(1)
+            await at_work.until_idle()
+            assert at_work.step.still_open == {p("note")}
+            assert len(at_work.told) <= 4
