@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instep.core.merge import Conflict, Merged, merge_bases, merge_trees, overlay
+from instep.core.merge import Conflict, Merged, merge_trees
 from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, SHA1, Entry, Oid, RelPath
 from instep.core.variant import MARK
 from instep.core.versions import MergeText
@@ -317,19 +317,6 @@ def test_equal_subtrees_are_not_read() -> None:
     merged = merger.roots(roots[0], roots[1], roots[2])
     assert len(set(merger.store.reads)) <= 3 * 5
     assert len(merged.objects) <= 5
-
-
-@given(histories(), st.permutations([0, 1, 2]))
-def test_several_bases_make_one(trees: Trees, order: list[int]) -> None:
-    """I14: a criss-cross of merges has one virtual base, whatever order its bases come in."""
-    merger = Merger()
-    roots = [merger.store.put(content) for content in trees]
-    tools = (merger.store.read, key_of, text_merge, SHA1)
-    virtual = merge_bases([roots[number] for number in order], roots[0], *tools)
-    assert virtual.root == merge_bases(roots, roots[0], *tools).root
-    assert virtual.root == merger.roots(roots[0], roots[1], roots[2]).root
-    read = overlay(merger.store.read, virtual.objects, SHA1)
-    assert merge_trees(virtual.root, virtual.root, roots[1], read, key_of, text_merge, SHA1).root == roots[1]
 
 
 def test_git_merges_the_same_where_it_finds_no_conflict(

@@ -47,6 +47,12 @@ def test_as_git_says(shared: Repository, shape: list[tuple[list[int], int]], far
         for one, other in ((made[-1], made[-2]), (made[len(made) // 2], made[-1]), (made[-1], made[0])):
             text = shared.run("merge-base", "--all", one.hex(), other.hex(), check=False).decode()
             assert merge_bases(shared, one, other) == sorted(bytes.fromhex(line) for line in text.split())
+            third = made[len(made) // 3]
+            text = shared.run(
+                "merge-base", "--all", one.hex(), other.hex(), third.hex(), check=False
+            ).decode()
+            expected = sorted(bytes.fromhex(line) for line in text.split())
+            assert merge_bases(shared, one, other, third) == expected
             done = shared.git.result("merge-base", "--is-ancestor", one.hex(), other.hex())
             assert is_ancestor(shared, one, other) == (done.returncode == 0)
             text = shared.run("rev-list", one.hex(), "^" + other.hex()).decode()

@@ -15,8 +15,7 @@ renames) where a side differs from it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Iterator
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -75,30 +74,6 @@ def merge_trees(  # noqa: PLR0917
     conflicts = merging.name_variants()
     root, objects = _build(sides, merging.result, fmt)
     return Merged(root, objects, conflicts)
-
-
-def merge_bases(  # noqa: PLR0917
-    bases: Sequence[Oid],
-    ancestor: Oid | None,
-    read: TreeReader,
-    key_of: KeyOf,
-    merge_text: MergeText,
-    fmt: ObjectFormat,
-) -> Merged:
-    """One virtual base for heads that have several: the trees of these merged one after the other, by id.
-
-    `ancestor` is the tree of a commit that all of them have in common, if there is one. Hand the objects on
-    to `merge_trees` by `overlay`. The order in which the bases come does not matter.
-    """
-    found = sorted(set(bases))
-    objects: dict[Oid, Object] = {}
-
-    def join(one: Oid, two: Oid) -> Oid:
-        merged = merge_trees(ancestor, one, two, overlay(read, objects, fmt), key_of, merge_text, fmt)
-        objects.update(merged.objects)
-        return merged.root
-
-    return Merged(reduce(join, found), objects, ())
 
 
 def overlay(read: TreeReader, objects: dict[Oid, Object], fmt: ObjectFormat) -> TreeReader:

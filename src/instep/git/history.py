@@ -37,16 +37,23 @@ def is_ancestor(repo: Repository, old: Oid, new: Oid) -> bool:
         return _ask(repo, "--is-ancestor", old, new) is not None
 
 
-def merge_bases(repo: Repository, one: Oid, other: Oid) -> list[Oid]:
-    """The best common ancestors, sorted by id; none if the two never met. Raises MissingObject."""
-    if one == other:
+def merge_bases(repo: Repository, one: Oid, *others: Oid) -> list[Oid]:
+    """The best common ancestors of `one` and a merge of the others, sorted by id; none if they never met.
+
+    Raises MissingObject.
+    """
+    if one in others:
         return [one]
     with contextlib.suppress(_TooFar):
-        found = _Painting(repo.objects, FAR).common([one], [other])
-        if len(found) < 2:
-            return found
-    lines = _ask(repo, "--all", one, other) or b""
+        found = _Painting(repo.objects, FAR).common([one], others)
+        return [oid for oid in found if not any(_is_held(repo, oid, other) for other in found)]
+    lines = _ask(repo, "--all", one, *others) or b""
     return sorted(Oid(bytes.fromhex(line.decode())) for line in lines.split())
+
+
+def _is_held(repo: Repository, oid: Oid, other: Oid) -> bool:
+    """Whether `other` is another commit, and holds this one. Raises _TooFar."""
+    return oid != other and oid in _Painting(repo.objects, FAR).common([oid], [other])
 
 
 def commits_between(repo: Repository, have: Oid | None, want: Oid, limit: int) -> list[Oid] | None:
@@ -64,9 +71,9 @@ def commits_between(repo: Repository, have: Oid | None, want: Oid, limit: int) -
     return None if len(found) > limit else found
 
 
-def _ask(repo: Repository, option: str, one: Oid, other: Oid) -> bytes | None:
+def _ask(repo: Repository, option: str, *commits: Oid) -> bytes | None:
     """What `git merge-base` prints; None where it says no."""
-    done = repo.git.result("merge-base", option, one.hex(), other.hex())
+    done = repo.git.result("merge-base", option, *(commit.hex() for commit in commits))
     if done.returncode > 1:
         raise GitError(sentence(done.stderr, "git merge-base failed"), status=done.returncode)
     return done.stdout if done.returncode == 0 else None
@@ -114,6 +121,7 @@ class _Painting:
 
     def only_left(self) -> list[Oid]:
         """After `common`: what the left side alone holds, parents before children."""
+        self._hand_on_to_known()
         mine = {oid for oid, colours in self._colours.items() if colours == _LEFT}
         ordered: dict[Oid, None] = {}
         stack = [(oid, False) for oid in mine]
@@ -128,6 +136,14 @@ class _Painting:
             parents = self._objects.commit(oid).parents
             stack += [(parent, False) for parent in parents if parent in mine and parent not in ordered]
         return list(ordered)
+
+    def _hand_on_to_known(self) -> None:
+        """The walk ends when news can't matter to what is common; what was met before may still lack it."""
+        while self._queue:
+            oid = self._take()
+            for parent in self._parents(oid):
+                if parent in self._colours:
+                    self._add(parent, self._colours[oid])
 
     def _parents(self, oid: Oid) -> tuple[Oid, ...]:
         return self._objects.commit(oid).parents

@@ -1,11 +1,23 @@
-"""Where two commits meet: the merged tree of both, the same on every node whichever asks (I14)."""
+"""Where two commits meet: the merged tree of both, the same on every node whichever asks (I14).
+
+Two sides that go on while they take in what the other had before, have several best common ancestors as soon
+as each has the other's older commit. What they have in common then is those ancestors' own merge, made
+against what *they* had in common, and so on: a base that is older than that would bring back what was
+deleted since (I17), and take an edit that one side alone made for a conflict.
+"""
+
+from collections.abc import Sequence
 
 from instep.core.merge import Merged, merge_trees, overlay
-from instep.core.merge import merge_bases as virtual_base
-from instep.core.types import Oid
+from instep.core.types import Object, Oid
 from instep.git.history import merge_bases
 from instep.git.textmerge import text_merger
 from instep.steps.state import FolderState
+
+MOST_LEVELS = 32
+"""So many merges of ancestors at most stand behind one merge; below them, the first ancestor is the base.
+
+Both sides of a long dialogue where neither ever waits would otherwise be followed back to its beginning."""
 
 
 class Meeting:
@@ -16,13 +28,44 @@ class Meeting:
         self._merge_text = text_merger(state.repo)
 
     def trees(self, ours: Oid, theirs: Oid) -> Merged:
-        """The merged tree of two commits. Several merge bases are first merged themselves. # I14"""
+        """The merged tree of two commits."""
+        common = _Common(self)
+        base = common.tree(merge_bases(self._state.repo, ours, theirs))
+        return self.merge(base, self.tree_of(ours), self.tree_of(theirs), common.made)
+
+    def tree_of(self, commit: Oid) -> Oid:
+        return self._state.tree_of(commit)
+
+    def common(self, commit: Oid, others: Sequence[Oid]) -> list[Oid]:
+        """The best common ancestors of `commit` and a merge of the others."""
+        return merge_bases(self._state.repo, commit, *others)
+
+    def merge(self, base: Oid | None, one: Oid, two: Oid, made: dict[Oid, Object]) -> Merged:
+        """One merge of trees, of which those in `made` are not written anywhere."""
         state, form = self._state, self._state.repo.format
-        read, trees = state.repo.objects.tree, state.tree_of
-        rules = (state.key_of, self._merge_text, form)
-        bases = [trees(base) for base in merge_bases(state.repo, ours, theirs)]
-        if not bases:
-            return merge_trees(None, trees(ours), trees(theirs), read, *rules)
-        base = virtual_base(bases, None, read, *rules)
-        read = overlay(read, base.objects, form)
-        return merge_trees(base.root, trees(ours), trees(theirs), read, *rules)
+        read = overlay(state.repo.objects.tree, made, form)
+        return merge_trees(base, one, two, read, state.key_of, self._merge_text, form)
+
+
+class _Common:
+    """One tree for several ancestors. What it comes to depends on the commits alone. # I14"""
+
+    def __init__(self, meeting: Meeting) -> None:
+        self.made: dict[Oid, Object] = {}
+        self._meeting = meeting
+        self._levels = MOST_LEVELS
+
+    def tree(self, commits: Sequence[Oid]) -> Oid | None:
+        """The merge of these, which are in order of id; None of none."""
+        if not commits:
+            return None
+        root = self._meeting.tree_of(commits[0])
+        for number, commit in enumerate(commits[1:], 1):
+            if not self._levels:
+                break
+            self._levels -= 1
+            base = self.tree(self._meeting.common(commit, commits[:number]))
+            merged = self._meeting.merge(base, root, self._meeting.tree_of(commit), self.made)
+            self.made |= merged.objects
+            root = merged.root
+        return root
