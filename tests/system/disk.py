@@ -19,13 +19,15 @@ OPTIONS = "loop,noatime,commit=600"
 class Disk:
     """Mounted at `place` until `close`."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, size_bytes: int = SIZE_BYTES, *options: str) -> None:
+        """`options`: more of mkfs.ext4's."""
         self.place = place
         self._image = place.with_name(place.name + ".image")
         place.mkdir(parents=True)
         with open(self._image, "wb") as file:
-            file.truncate(SIZE_BYTES)
-        _run("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", self._image)
+            file.truncate(size_bytes)
+        extended = "lazy_itable_init=0,lazy_journal_init=0"
+        _run("mkfs.ext4", "-q", "-m", "0", "-E", extended, *options, self._image)
         self._mount()
 
     def cut_power(self) -> None:

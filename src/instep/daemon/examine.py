@@ -231,6 +231,8 @@ def _refuse_unwritable(place: Path) -> None:
         raise Refused(
             f"{place} can't be written: permission denied.", f"Change its permissions: chmod u+rwx {place}"
         )
+    if is_kept(place.parent if place.name == ".git" else place):
+        return  # its process starts, says that it waits for space, and goes on by itself (I26)
     is_full = disk.f_blocks and disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES
     if is_full or (disk.f_files and not disk.f_favail):
         raise Refused(f"There is no space left where {place} is.", "Free some, or choose another place.")

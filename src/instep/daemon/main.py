@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from instep.core.errors import InstepError
+from instep.core.faults import fault_of
 from instep.core.status import shown
 from instep.daemon.absence import until_back
 from instep.daemon.board import StatusBoard
@@ -29,6 +30,7 @@ from instep.daemon.troubles import Troubles, error_sentence
 from instep.remotes.socket_path import socket_path
 from instep.steps.gone import FolderGone
 
+WORK = "The folder's work"
 CLEANUP_LIMIT_S = 10.0
 SWITCH_INTERVAL_S = 0.0005
 """How long a worker thread may keep the event loop waiting for the interpreter: a change's way leads through
@@ -94,6 +96,7 @@ class _Process:
         self._told = told
         self._tasks: TaskGroup | None = None
         self._board = StatusBoard(shown(os.fsencode(root)), logbook)
+        self._troubles = Troubles(self._board)
         self._server = Server(self._board, self._stop)
         self._supervisor = Supervisor()
 
@@ -104,7 +107,7 @@ class _Process:
             tasks.start_soon(self._server.serve, listener)
             tasks.start_soon(self._supervisor.follow, self._board)
             self._board.log("start", "Started", pid=os.getpid())
-            await supervise("The folder's work", self._work, Troubles(self._board))
+            await supervise(WORK, self._work, self._troubles)
             tasks.cancel_scope.cancel()
         self._board.log("stop", "Stopped")
 
@@ -118,6 +121,8 @@ class _Process:
                     await self._be_without(gone)
         except Exception as error:
             self._server.use(None)
+            if not self._told.done and self._is_passing(error):
+                self._told({"pid": os.getpid()})
             if self._told.done:
                 raise  # supervision says so and starts it again
             self._told(_error(error))
@@ -130,6 +135,10 @@ class _Process:
         self._board.raise_condition("folder-gone", "", gone.text)
         await until_back(self._root, gone.uuid, self._lock)
         self._board.clear_condition("folder-gone")
+
+    def _is_passing(self, error: Exception) -> bool:
+        """Whether it is a fault of the machine, which is waited for: it is on the board then. # I26"""
+        return fault_of(error) is not None and self._troubles.failed(WORK, error)
 
     def _ready(self, service: Service) -> None:
         self._server.use(service)

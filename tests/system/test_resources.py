@@ -1,0 +1,96 @@
+"""Real limits: a full disk, one without inodes. Nothing is corrupt, and all goes on by itself. # I26"""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run_git
+
+from .disk import Disk, can_have_disks
+from .harness import Pair, eventually
+from .worktree import write
+
+pytestmark = pytest.mark.skipif(not can_have_disks(), reason="mounting needs root")
+
+SMALL_DISK_BYTES = 48 << 20
+INODES = "2000"
+FULL = {"disk-full", "low-space"}
+
+
+def codes(pair: Pair, folder: Path) -> set[str]:
+    return {item["code"] for item in pair.status(folder)["attention"] if item["severity"] == "attention"}
+
+
+def assert_well(pair: Pair) -> None:
+    pair.assert_equal()
+    for folder in pair.folders:
+        eventually(lambda folder=folder: not codes(pair, folder), f"nothing is said of {folder.name}")
+        run_git(folder, "fsck", "--strict")
+        run_git(folder, "annex", "fsck", "--quiet")
+
+
+def fill_blocks(place: Path) -> None:
+    with open(place / "filler", "wb", buffering=0) as file:
+        for data in (bytes(1 << 20), bytes(4096)):
+            with pytest.raises(OSError, match="No space left"):
+                write_endlessly(file, data)
+
+
+def write_endlessly(file: io.FileIO, data: bytes) -> None:
+    while True:
+        file.write(data)
+        os.fsync(file.fileno())
+
+
+def fill_inodes(place: Path) -> None:
+    (place / "filler").mkdir()
+    with pytest.raises(OSError, match="No space left"):
+        make_endlessly(place / "filler")
+
+
+def make_endlessly(directory: Path) -> None:
+    for number in count():
+        (directory / str(number)).touch()
+
+
+def empty(place: Path) -> None:
+    if (place / "filler").is_file():
+        (place / "filler").unlink()
+        return
+    for name in (place / "filler").iterdir():
+        name.unlink()
+    (place / "filler").rmdir()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Pair]:
+    """A pair of which `a` is on a small disk of its own, whose reserve is no more than it needs."""
+    disk = Disk(tmp_path / "disk", SMALL_DISK_BYTES, "-N", INODES)
+    pair = Pair(tmp_path)
+    pair.a = disk.place / "a"
+    try:
+        with pair:
+            yield pair.up()
+    finally:
+        disk.close()
+
+
+@pytest.mark.parametrize("fill", [fill_blocks, fill_inodes])
+def test_a_full_disk_is_waited_for(small: Pair, fill: Callable[[Path], None]) -> None:  # I1 I3 I26 I29
+    """While it runs, and when it is started on one."""
+    run_git(small.a, "config", "annex.diskreserve", "1")
+    fill(small.a.parent)
+    for number in range(20):
+        write(small.b, f"directory/{number}", os.urandom(3000))
+    write(small.b, "large", os.urandom(300_000))
+    eventually(lambda: codes(small, small.a) & FULL, "it is named")
+    assert not small.status(small.a)["in_step"]
+    small.instep("down", small.a)
+    small.instep("up", small.a)
+    eventually(lambda: codes(small, small.a) & FULL, "it is named again")
+    empty(small.a.parent)
+    assert_well(small)
