@@ -1,6 +1,7 @@
 """I10 itself can be tested by cutting the power only; here: what is staged, placed and left behind."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,21 @@ def test_a_file_system_without_order_is_synced_otherwise(directory: bytes, count
             batch.write(b"%d" % n)
         batch.sync()
         batch.sync_names()
+
+
+def test_few_descriptors_are_enough(directory: bytes) -> None:  # I26
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Batch(directory) as batch:
+        batch.ordered = True
+        for n in range(MANY - 1):
+            batch.write(b"%d" % n)
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 8, limits[1]))
+        try:
+            batch.sync()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_permissions_are_those_of_open(directory: bytes) -> None:

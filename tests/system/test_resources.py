@@ -1,7 +1,8 @@
-"""Real limits: a full disk, one without inodes. Nothing is corrupt, and all goes on by itself. # I26"""
+"""Real limits: full disks, few descriptors. Nothing is corrupt, and all goes on by itself. # I26"""
 
 import io
 import os
+import resource
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -94,3 +95,19 @@ def test_a_full_disk_is_waited_for(small: Pair, fill: Callable[[Path], None]) ->
     eventually(lambda: codes(small, small.a) & FULL, "it is named again")
     empty(small.a.parent)
     assert_well(small)
+
+
+def test_few_descriptors(tmp_path: Path) -> None:  # I1 I26
+    """As with `ulimit -n 64`."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Pair(tmp_path) as pair:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+        try:
+            pair.up()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for number in range(150):
+            folder = pair.folders[number % 2]
+            write(folder, f"{number % 7}/{number}", f"{number}\n".encode() * 20)
+            write(folder, f"big {number}", os.urandom(70_000 if number % 10 == 0 else 10))
+        assert_well(pair)

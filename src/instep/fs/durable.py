@@ -261,6 +261,17 @@ class Batch:
             os.close(fd)
 
     def _write_out(self, files: Sequence[Staged]) -> None:
+        """All together, or as many as can be open at once. # I26"""
+        try:
+            self._write_out_together(files)
+        except OSError as error:
+            if error.errno != errno.EMFILE or len(files) == 1:
+                raise
+            half = len(files) // 2
+            self._write_out(files[:half])
+            self._write_out(files[half:])
+
+    def _write_out_together(self, files: Sequence[Staged]) -> None:
         """Starts them all, then waits for each; the device may hold them in its cache still."""
         with contextlib.ExitStack() as opened:
             fds: list[int] = []
