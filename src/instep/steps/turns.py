@@ -111,7 +111,8 @@ class Turns:
         return None if self._lock_age_s() is not None else self._identity()
 
     def _may_move_head(self, index: Identity) -> bool:
-        return time.time() - index.mtime_ns / 1e9 < INDEX_LIFE_S and git_at_work(self._repo)
+        age_s = abs(time.time() - index.mtime_ns / 1e9)  # from the future, where a clock was set back (I20)
+        return age_s < INDEX_LIFE_S and git_at_work(self._repo)
 
     def _lock_age_s(self) -> float | None:
         """None: nobody holds the lock. As old is one from the future, before the clock was set back (I20)."""
