@@ -1,6 +1,7 @@
 """Settings: ours decide as `git annex add` does, and what is not understood is said."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_git_annexs_defaults(repo: Repository) -> None:
     assert not settings.annexes(RelPath(b"d/.a/b"), 1 << 30)
     assert not settings.unlocks(RelPath(b"a"), 1)
     assert not settings.thin
-    digest = settings.new_hash()
+    digest = settings.new_hash(RelPath(b"a"))
     digest.update(b"hi")
     assert settings.key(2, digest.hexdigest(), RelPath(b"a.tar.gz")).endswith(b"dc327aa4.tar.gz")
 
@@ -40,6 +41,12 @@ CASES: list[dict[str, str]] = [
     {"+annex.largefiles": "largerthan=3"},
     {"annex.largefiles": "nothing", "+annex.largefiles": "anything"},
     {"annex.largefiles": "nothing", "attributes": "* annex.largefiles=anything\n"},
+    {"attributes": "* annex.largefiles=nothing\nb annex.largefiles=anything\n"},
+    {"+annex.largefiles": "nothing", "attributes": "*.txt annex.largefiles=anything\nb annex.largefiles=\n"},
+    {"attributes": "*.txt annex.largefiles=(largerthan=5)or(include=a*)\n"},
+    {"+annex.largefiles": "nothing", "attributes": "* annex.largefiles=anything\nb !annex.largefiles\n"},
+    {"annex.backend": "SHA1", "attributes": "* annex.backend=MD5E\nb -annex.backend\na.txt annex.backend\n"},
+    {"annex.dotfiles": "1", "attributes": ".* annex.largefiles=nothing\nd/** annex.backend=SHA512E\n"},
     {"annex.dotfiles": "true"},
     {"annex.dotfiles": "1", "annex.largefiles": "include=*.txt"},
     {"annex.dotfiles": "", "+annex.dotfiles": "true"},
@@ -81,7 +88,7 @@ def test_adding_decides_as_git_annex_does(
         size = len(path)
         assert settings.annexes(RelPath(path.encode()), size) == (key is not None), path
         if key is not None:
-            digest = settings.new_hash()
+            digest = settings.new_hash(RelPath(path.encode()))
             digest.update(path.encode())
             assert settings.key(size, digest.hexdigest(), RelPath(path.encode())) == key
             assert settings.unlocks(RelPath(path.encode()), size) == (mode != b"120000"), path
@@ -111,30 +118,33 @@ def test_what_is_not_understood_is_said(repo: Repository, name: str, value: str)
 @pytest.mark.parametrize(
     ("place", "line", "setting"),
     [
-        (".gitattributes", "*.c annex.largefiles=nothing", "annex.largefiles"),
-        ("d/.gitattributes", "*.c !annex.largefiles", "annex.largefiles"),
-        (".git/info/attributes", "*.c text annex.backend=MD5", "annex.backend"),
+        (".gitattributes", "*.c annex.largefiles=mimetype=text/*", "annex.largefiles"),
+        (".gitattributes", "*.c annex.largefiles", "annex.largefiles"),
+        ("d/.gitattributes", "*.c annex.largefiles=lots", "annex.largefiles"),
+        (".git/info/attributes", "*.c text annex.backend=WORM", "annex.backend"),
+        (".gitattributes", "[attr]big annex.largefiles=nothing", "annex.largefiles"),
     ],
 )
-def test_an_attribute_that_would_decide_is_noticed(
-    repo: Repository, git: GitRunner, place: str, line: str, setting: str
+def test_an_attribute_that_is_not_understood_is_named(
+    repo: Repository, place: str, line: str, setting: str
 ) -> None:
-    folder = Path(os.fsdecode(repo.root))
-    (folder / place).parent.mkdir(exist_ok=True)
-    with (folder / place).open("a") as file:
-        file.write(line + "\n")
-    if not place.startswith(".git/"):
-        git(folder, "add", place)
+    file, path = Path(os.fsdecode(repo.root), place), RelPath(b"d/a.c")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(line + "\n")
+    settings = read(repo)
+    ask = settings.backend_of if setting == "annex.backend" else partial(settings.annexes, size=1)
     with pytest.raises(SettingError) as caught:
-        read(repo)
-    assert caught.value.setting == setting
-    assert place in caught.value.text
+        ask(path)
+    assert caught.value.setting == f"{setting} in {place}"
+    if not line.startswith("[attr]"):
+        assert settings.annexes(RelPath(b"d/other"), 1)
+        settings.new_hash(RelPath(b"d/other"))
 
 
-def test_an_attribute_that_decides_nothing_is_passed_over(repo: Repository) -> None:
+def test_other_attributes_and_those_that_configuration_overrules_decide_nothing(repo: Repository) -> None:
     attributes = Path(os.fsdecode(repo.root), ".gitattributes")
     attributes.write_text("# * annex.largefiles=nothing\n* annex.numcopies=2 annex.largefilesx=1\n")
     assert read(repo).annexes(RelPath(b"a"), 1)
-    attributes.write_text("* annex.largefiles=nothing\n")
-    repo.run("config", "annex.largefiles", "anything")  # wins over attributes
+    attributes.write_text("* annex.largefiles=lots\n")
+    repo.run("config", "annex.largefiles", "anything")
     assert read(repo).annexes(RelPath(b"a"), 1)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from instep.annex.settings import read_settings
 from instep.core.tree import lookup, walk
 from instep.core.types import Entry, Key, Object, Oid, RelPath
 from instep.remotes.frames import Inline, Objects
@@ -114,6 +115,12 @@ class Side:
 
     def git(self, *args: str) -> str:
         return run_git(self.folder, *args).decode(errors="replace")
+
+    def leave_to_attributes(self) -> None:
+        """No configuration of `annex.largefiles`: it would win over attributes."""
+        self.git("config", "--unset", "annex.largefiles")
+        self.state.repo.config.reload()
+        self.state.settings = read_settings(self.state.repo, self.opened.annex_branch)
 
     # -- the steps ----------------------------------------------------------------------------------
 

@@ -309,3 +309,34 @@ def test_an_object_whose_content_went_into_git_stays(a: Side) -> None:  # I12
     assert done.commit is not None
     assert done.lost == []
     assert a.state.store.has(key)
+
+
+def test_attributes_decide_where_a_file_goes(a: Side) -> None:
+    a.leave_to_attributes()
+    a.write(".gitattributes", "* annex.largefiles=largerthan=1kb\n*.bin annex.backend=MD5E\n")
+    a.write("d/.gitattributes", "*.txt annex.largefiles=anything\n")
+    a.state.settings.attributes.forget()
+    a.write("d/small.txt", "s")
+    a.write("small.txt", "s")
+    a.write("film.bin", big("x"))
+    a.commit("d/small.txt", "small.txt", "film.bin")
+    assert a.key("d/small.txt").startswith(b"SHA256E-s1-")
+    assert a.key("film.bin").startswith(b"MD5E-")
+    small = a.entry("small.txt")
+    assert small is not None
+    assert a.state.key_of(small) is None
+
+
+def test_what_an_attribute_does_not_decide_clearly_is_left_and_named(a: Side) -> None:  # I22
+    """The others go on, and so does this one as soon as the attribute is understood."""
+    a.leave_to_attributes()
+    a.write(".gitattributes", "*.odd annex.largefiles=lots\n")
+    a.state.settings.attributes.forget()
+    a.write("one.odd", "1")
+    a.write("one", "1")
+    done = a.commit("one.odd", "one")
+    assert [change.path for change in done.changes] == [p("one")]
+    assert done.undecided[p("one.odd")].setting == "annex.largefiles in .gitattributes"
+    a.write(".gitattributes", "*.odd annex.largefiles=nothing\n")
+    a.state.settings.attributes.forget()
+    assert [change.path for change in a.commit("one.odd").changes] == [p("one.odd")]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from instep.annex.errors import SettingError
 from instep.core.types import RelPath
 from instep.steps.lag import Cause, Lag
 from instep.steps.watch import WatchStep
@@ -139,3 +140,19 @@ def test_a_repository_inside_is_said(a: Side, told: Told) -> None:  # I23
     a.write("inner/file", "x")
     assert told.read() <= {p("inner")}
     assert ("left-alone-repository", "inner") in a.board.conditions
+
+
+def test_a_change_of_attributes_has_what_waited_for_it_looked_at(a: Side, told: Told) -> None:  # I22
+    a.leave_to_attributes()
+    a.write(".gitattributes", "*.odd annex.largefiles=lots\n")
+    a.write("one.odd", "1")
+    told.read()
+    a.state.undecided[p("one.odd")] = "annex.largefiles in .gitattributes"
+    with pytest.raises(SettingError):
+        a.state.settings.annexes(p("one.odd"), 1)
+    a.write(".gitattributes", "*.odd annex.largefiles=nothing\n")
+    assert told.read() == {p(".gitattributes"), p("one.odd")}
+    assert not a.state.settings.annexes(p("one.odd"), 1)
+    (a.folder / ".git/info/attributes").write_text("*.odd annex.largefiles=anything\n")
+    assert p("one.odd") in told.read()
+    assert a.state.settings.annexes(p("one.odd"), 1)

@@ -1,47 +1,66 @@
-"""`.gitattributes` lines that decide over annexing. instep does not evaluate them, but it has to notice them:
-where one would decide, it says so and never guesses.
+"""The attributes that decide how a file is added: `annex.largefiles` and `annex.backend`.
+
+As `git annex add` takes them (checked): an empty `annex.largefiles` says nothing; nor does an empty, set or
+unset `annex.backend`. What is not understood is said, and nothing guessed.
 """
 
 import os
-import re
-from collections.abc import Iterator
 
+from instep.annex.errors import SettingError
+from instep.core import keys, matching
+from instep.core.matching import MalformedExpression, Matcher, UnknownTerm
+from instep.core.types import RelPath
+from instep.git.attributes import Attributes, Setting
 from instep.git.repository import Repository
 
 LARGE_FILES = "annex.largefiles"
 BACKEND = "annex.backend"
 
-_SETS = re.compile(rb"[\t ][-!]?(annex\.largefiles|annex\.backend)(?=[=\s]|$)")
 
+class AnnexAttributes:
+    """One repository's attributes, by path. Safe to use from several threads."""
 
-def attributes_in(text: bytes) -> frozenset[str]:
-    """Which of the two attributes a `.gitattributes` file mentions."""
-    lines = (line for line in text.splitlines() if not line.lstrip().startswith(b"#"))
-    return frozenset(found.decode() for line in lines for found in _SETS.findall(line))
+    def __init__(self, repo: Repository) -> None:
+        self._attributes = Attributes(repo, frozenset({LARGE_FILES, BACKEND}))
+        self._root = repo.root
+        self._matchers: dict[str, Matcher] = {}
 
+    def forget(self) -> None:
+        """Reads everything again when next asked: a file of attributes changed."""
+        self._attributes.forget()
 
-def annex_attributes(repo: Repository) -> dict[str, str]:
-    """Which of them the repository's attributes mention, each with the file that does.
+    def large_files(self, path: RelPath) -> Matcher | None:
+        """What decides whether this file is large, if an attribute does. Raises SettingError."""
+        setting = self._get(path, LARGE_FILES)
+        if setting is None or not setting.value:
+            return None
+        matcher = self._matchers.get(setting.value)
+        if matcher is None:
+            try:
+                matcher = matching.parse(setting.value)
+                if matcher.needs_mime:
+                    raise UnknownTerm(setting.value, "mimetype= or mimeencoding=")
+            except MalformedExpression as error:
+                raise self._error(LARGE_FILES, setting.file, str(error)) from None
+            self._matchers[setting.value] = matcher
+        return matcher
 
-    Looks at the tracked `.gitattributes` of the work tree and at the user's own files. Costs one git process.
-    """
-    mentioned: dict[str, str] = {}
-    for path in _files(repo):
-        try:
-            with open(path, "rb") as file:
-                text = file.read()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            continue
-        for name in attributes_in(text):
-            mentioned.setdefault(name, os.fsdecode(path))
-    return mentioned
+    def backend(self, path: RelPath) -> str | None:
+        """The backend that is to make this file's key, if an attribute names one. Raises SettingError."""
+        setting = self._get(path, BACKEND)
+        if setting is None or setting.value in (None, "", "set", "unset"):
+            return None
+        if keys.hash_name(setting.value) is None:
+            text = f"instep can't make keys of the backend {setting.value}"
+            raise self._error(BACKEND, setting.file, text)
+        return setting.value
 
+    def _get(self, path: RelPath, name: str) -> Setting | None:
+        setting = self._attributes.get(path, name)
+        for file in self._attributes.macros:
+            raise self._error(name, file, "a macro ([attr]) sets it")
+        return setting
 
-def _files(repo: Repository) -> Iterator[bytes]:
-    if not repo.bare:
-        listed = repo.run("ls-files", "-z", "--", ":(glob)**/.gitattributes")
-        names = {b".gitattributes", *listed.split(b"\0")[:-1]}
-        yield from (repo.root + b"/" + name for name in sorted(names))
-    yield repo.common_dir + b"/info/attributes"
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    yield os.fsencode(repo.config.get_path("core.attributesFile") or os.path.join(home, "git", "attributes"))
+    def _error(self, name: str, file: bytes, text: str) -> SettingError:
+        where = os.fsdecode(file.removeprefix(self._root + b"/"))
+        return SettingError(f"{name} in {where}", text, f"Change the attribute {name} in {where}")

@@ -2,15 +2,15 @@
 
 What decides, first to last (as `git annex add` does, checked): for `annex.largefiles` the git configuration,
 `.gitattributes`, config.log; for `annex.backend` `.gitattributes`, the git configuration; for
-`annex.dotfiles` and `annex.addunlocked` the git configuration, config.log. A snapshot: read it again when one
-of these changed.
+`annex.dotfiles` and `annex.addunlocked` the git configuration, config.log. A snapshot, but for the attributes
+(they `forget`): read it again when one of these changed.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from instep.annex.attributes import BACKEND, LARGE_FILES, annex_attributes
+from instep.annex.attributes import BACKEND, LARGE_FILES, AnnexAttributes
 from instep.annex.branch import AnnexBranch
 from instep.annex.errors import SettingError
 from instep.core import amounts, keys, matching
@@ -37,7 +37,10 @@ _NOTHING = matching.parse("nothing")
 class LargeFiles:
     """Which files go into the annex; the others go into git."""
 
-    expression: Matcher
+    own: Matcher | None
+    """What the git configuration says, which wins."""
+    attributes: AnnexAttributes
+    shared: Matcher
     dotfiles: bool
     """Whether files and those in directories whose name begins with a dot are asked about at all; if not,
     they go into git."""
@@ -45,7 +48,8 @@ class LargeFiles:
     def __call__(self, path: RelPath, size: int) -> bool:
         if not self.dotfiles and (path.startswith(b".") or b"/." in path):
             return False
-        return self.expression.matches(path, size)
+        matcher = self.own or self.attributes.large_files(path) or self.shared
+        return matcher.matches(path, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,9 @@ class AnnexSettings:
 
     large_files: LargeFiles
     add_unlocked: Matcher
+    attributes: AnnexAttributes
     backend: str
-    hash_name: str
+    """Where no attribute names another."""
     thin: bool
     max_extension_length: int
     """In bytes."""
@@ -64,21 +69,26 @@ class AnnexSettings:
     """What stays free on the disk."""
 
     def annexes(self, path: RelPath, size: int) -> bool:
-        """Whether a new file at this path, of this size in bytes, goes into the annex."""
+        """Whether a new file at this path, of this size in bytes, goes into the annex. Raises SettingError if
+        what an attribute says is not understood; so do `new_hash` and `key`."""
         return self.large_files(path, size)
 
     def unlocks(self, path: RelPath, size: int) -> bool:
         """Whether a new annexed file stays an ordinary file rather than becoming a symlink."""
         return self.add_unlocked.matches(path, size)
 
-    def new_hash(self) -> Hasher:
-        """A fresh hash, of the kind that the backend takes."""
-        return keys.new_hash(self.hash_name)
+    def backend_of(self, path: RelPath) -> str:
+        """The backend that makes the key of a file at this path."""
+        return self.attributes.backend(path) or self.backend
+
+    def new_hash(self, path: RelPath) -> Hasher:
+        """A fresh hash, of the kind that the backend of a file at this path takes."""
+        return keys.new_hash(keys.hash_name(self.backend_of(path)) or "")
 
     def key(self, size: int, hexdigest: str, path: RelPath) -> Key:
         """The key of a content with this size in bytes and digest that was found at `path`."""
         return keys.make_key(
-            self.backend,
+            self.backend_of(path),
             size,
             hexdigest,
             path,
@@ -89,18 +99,19 @@ class AnnexSettings:
 
 def read_settings(repo: Repository, branch: AnnexBranch) -> AnnexSettings:
     """The settings that hold now. Raises SettingError for one that is not understood."""
+    config, attributes = repo.config, AnnexAttributes(repo)
     shared = {name: branch.config(name) for name in (LARGE_FILES, DOTFILES, ADD_UNLOCKED)}
-    return decide(repo.config, shared, annex_attributes(repo))
-
-
-def decide(config: Config, shared: Mapping[str, str | None], attributes: Mapping[str, str]) -> AnnexSettings:
-    """As `read_settings`: `shared` is what config.log holds, `attributes` what `annex_attributes` gives."""
-    backend, hash_name = _backend(config, attributes)
+    own, everybodys = config.get(LARGE_FILES), shared[LARGE_FILES]
     return AnnexSettings(
-        large_files=LargeFiles(_large_files(config, shared, attributes), _dotfiles(config, shared)),
+        large_files=LargeFiles(
+            None if own is None else _parse(LARGE_FILES, own),
+            attributes,
+            _EVERYTHING if everybodys is None or own is not None else _parse(LARGE_FILES, everybodys),
+            _dotfiles(config, shared),
+        ),
         add_unlocked=_add_unlocked(config, shared),
-        backend=backend,
-        hash_name=hash_name,
+        attributes=attributes,
+        backend=_backend(config),
         thin=_boolean(config.get("annex.thin")) or False,
         max_extension_length=_number(config.get("annex.maxextensionlength"), 4),
         max_extensions=_number(config.get("annex.maxextensions"), 2),
@@ -125,20 +136,6 @@ def remote_rules(config: Config, name: str) -> Rules:
     )
 
 
-def _large_files(config: Config, shared: Mapping[str, str | None], attributes: Mapping[str, str]) -> Matcher:
-    own = config.get(LARGE_FILES)
-    if own is not None:
-        return _parse(LARGE_FILES, own)
-    if LARGE_FILES in attributes:
-        raise SettingError(
-            LARGE_FILES,
-            f"The attribute {LARGE_FILES} in {attributes[LARGE_FILES]} is not understood by instep yet.",
-            f"Set it for the whole folder: git annex config --set {LARGE_FILES} EXPRESSION",
-        )
-    value = shared.get(LARGE_FILES)
-    return _EVERYTHING if value is None else _parse(LARGE_FILES, value)
-
-
 def _dotfiles(config: Config, shared: Mapping[str, str | None]) -> bool:
     own = config.get(DOTFILES)
     return _boolean(shared.get(DOTFILES) if own is None else own) or False
@@ -153,24 +150,16 @@ def _add_unlocked(config: Config, shared: Mapping[str, str | None]) -> Matcher:
     return _EVERYTHING if plain else _NOTHING
 
 
-def _backend(config: Config, attributes: Mapping[str, str]) -> tuple[str, str]:
-    """The backend's name and that of its hash."""
-    if BACKEND in attributes:
-        raise SettingError(
-            BACKEND,
-            f"The attribute {BACKEND} in {attributes[BACKEND]} is not understood by instep yet.",
-            f"Set it for the whole repository: git config {BACKEND} {DEFAULT_BACKEND}",
-        )
+def _backend(config: Config) -> str:
     words = (config.get("annex.backends") or "").split()
     name = config.get(BACKEND) or (words[0] if words else DEFAULT_BACKEND)
-    hash_name = keys.hash_name(name)
-    if hash_name is None:
+    if keys.hash_name(name) is None:
         raise SettingError(
             BACKEND,
             f"instep can't make keys of the backend {name}, which {BACKEND} asks for.",
             f"Choose one of the SHA, MD5 or BLAKE2 ones: git config {BACKEND} {DEFAULT_BACKEND}",
         )
-    return name, hash_name
+    return name
 
 
 def disk_reserve_bytes(config: Config) -> int:

@@ -110,7 +110,7 @@ class AnnexStore:
         self, data: bytes, path: RelPath, batch: Batch, identity: Identity, settings: AnnexSettings
     ) -> StagedContent:
         """Makes the key of a small file's content that was read from `path`, and writes the content aside."""
-        digest = settings.new_hash()
+        digest = settings.new_hash(path)
         digest.update(data)
         key = settings.key(len(data), digest.hexdigest(), path)
         if self.has(key):
@@ -139,7 +139,7 @@ class AnnexStore:
 
         `insist`, `progress` and what is raised: as `hash_stable`.
         """
-        digest = settings.new_hash()
+        digest = settings.new_hash(path)
         if settings.thin:
             shared = self._share(root_fd, path, batch, settings, progress)
             if shared is not None:
@@ -166,7 +166,7 @@ class AnnexStore:
             staged = batch.link_to(dir_fd, name)
         if staged is None:
             return None
-        digest = settings.new_hash()
+        digest = settings.new_hash(path)
         try:
             identity = hash_stable(root_fd, path, [digest], progress=progress).identity
         except BaseException:

@@ -73,7 +73,7 @@ _DECLARED = (
     Condition(
         "setting-not-understood",
         "The setting {subject} is not understood: {detail}",
-        "Change it; nothing new is added to the folder until then.",
+        "Change it; what it decides about is not added to the folder until then.",
     ),
     Condition(
         "wanted-not-understood",

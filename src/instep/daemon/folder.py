@@ -193,6 +193,7 @@ class Folder:
                 self._board.raise_condition("setting-not-understood", error.setting, error.text)
             else:
                 self._board.clear_condition("setting-not-understood", "annex.largefiles")
+                self._commit.decide_again()
 
     def _annex_moved(self) -> None:
         self._wishes.bell.ring()

@@ -1,5 +1,5 @@
-"""The few files of a repository's git directory whose changes matter: HEAD and branches, config, exclude,
-and what a merge, rebase or the like leaves there while it is half done.
+"""The few files of a repository's git directory whose changes matter: HEAD and branches, config, exclude
+and attributes, and what a merge, rebase or the like leaves there while it is half done.
 
 `refs/synced` counts too: git-annex's assistant pushes there what it can't push to a branch. git replaces all
 of them by renaming a `.lock` file, whose own coming and going is not reported. Shares an inotify descriptor
@@ -61,7 +61,8 @@ class GitDirectory:
         return "top" in self._places.values()
 
     def take(self, event: Event) -> str | None:
-        """What changed: "refs", "config", "exclude", "" (nothing of note), or None: a stranger's event."""
+        """What changed: "refs", "config", "exclude" (`attributes` too), "" (nothing of note), or None: a
+        stranger's event."""
         place = self._places.get(event.wd)
         if place is None:
             return None
@@ -74,7 +75,7 @@ class GitDirectory:
         if place == "top":
             return _TOP.get(event.name, "")
         if place == "info":
-            return "exclude" if event.name == b"exclude" else ""
+            return "exclude" if event.name in (b"exclude", b"attributes") else ""
         return "refs" if place == "heads" else ""
 
     def _directory(self, place: str, event: Event) -> str:
@@ -111,7 +112,7 @@ class GitDirectory:
         """What changed since the last look: of the kinds in `EVERYTHING`. Cheap, and safe in a thread."""
         now: dict[str, list[tuple[bytes, Identity]]] = {kind: [] for kind in EVERYTHING}
         for top in self._tops:
-            for name, kind in (*_TOP.items(), (b"info/exclude", "exclude")):
+            for name, kind in (*_TOP.items(), (b"info/exclude", "exclude"), (b"info/attributes", "exclude")):
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                     now[kind].append((name, Identity.of(os.stat(top + b"/" + name))))
             for branches in (b"/refs/heads", b"/refs/synced"):

@@ -144,17 +144,21 @@ class IgnoreRules:
         return _Directory(False, (own, *parent.rules)) if own else parent
 
     def _read(self, file: bytes, base: bytes, *, follow: bool) -> Rules:
-        """The rules in a file; none if there is no such file. As in git, a `.gitignore` may be no symlink."""
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
-        text = b""
-        with contextlib.suppress(OSError):
-            fd = os.open(file, flags)
-            try:
-                if stat.S_ISREG(os.fstat(fd).st_mode):
-                    text = _read_all(fd)
-            finally:
-                os.close(fd)
-        return Rules(base, text, self._fold)
+        return Rules(base, read_rules(file, follow=follow), self._fold)
+
+
+def read_rules(file: bytes, *, follow: bool) -> bytes:
+    """The text of a file of rules; empty if there is no such file. As in git, one in the work tree may be no
+    symlink."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+    with contextlib.suppress(OSError):
+        fd = os.open(file, flags)
+        try:
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                return _read_all(fd)
+        finally:
+            os.close(fd)
+    return b""
 
 
 def _read_all(fd: int) -> bytes:

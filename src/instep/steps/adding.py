@@ -7,6 +7,7 @@ content is taken if the file is still the one that was read (I9).
 
 import anyio
 
+from instep.annex.errors import SettingError
 from instep.annex.store import StagedContent
 from instep.core.status import shown
 from instep.core.types import RelPath
@@ -36,7 +37,7 @@ class Adder:
                 await self._state.room.make(
                     path, lambda: self._need_bytes(path), lambda: self._read(path, addition)
                 )
-            except (NotCaptured, OSError) as error:
+            except (NotCaptured, OSError, SettingError) as error:
                 addition.error = error
             finally:
                 if addition.content is None:

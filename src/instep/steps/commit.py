@@ -150,6 +150,7 @@ class CommitStep:
         done.closed &= self.still_open | self._unread
         self.still_open = (self.still_open - looked) | done.still_open
         self._unread -= done.closed
+        self._note_undecided(looked, done)
         if fresh := done.still_open - self._closing:
             self._closing |= fresh
             self._later += 1
@@ -161,6 +162,20 @@ class CommitStep:
         if done.failing:
             tasks.start_soon(self._put_much_later, done.failing)
         self._tell(done)
+
+    def decide_again(self) -> None:
+        """Settings changed: what waited for one is looked at again. # I22"""
+        self.put(self._state.undecided)
+
+    def _note_undecided(self, looked: set[RelPath], done: Committed) -> None:
+        """Say which settings files wait for, as long as one does."""
+        waiting, board = self._state.undecided, self._state.board
+        before = {setting for path in looked if (setting := waiting.pop(path, None)) is not None}
+        for path, error in done.undecided.items():
+            waiting[path] = error.setting
+            board.raise_condition("setting-not-understood", error.setting, error.text)
+        for setting in before.difference(waiting.values()) if before else ():
+            board.clear_condition("setting-not-understood", setting)
 
     def mind_gate(self) -> None:
         """Something was looked at: say what is held, and judge a wave of deletions when it is over. # I8"""

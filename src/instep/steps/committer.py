@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from instep.annex.errors import SettingError
 from instep.core.commit import describe
 from instep.core.tree import edit, lookup, walk
 from instep.core.types import Change, Entry, Key, Object, Oid, RelPath
@@ -55,6 +56,8 @@ class Committed:
     unreadable: dict[RelPath, str] = field(default_factory=dict[RelPath, str])
     failing: set[RelPath] = field(default_factory=set[RelPath])
     """Of these, the ones where the disk is to blame: no event tells when that is over."""
+    undecided: dict[RelPath, SettingError] = field(default_factory=dict[RelPath, SettingError])
+    """Files that are left as they are, because a setting that decides about them is not understood."""
     odd: set[RelPath] = field(default_factory=set[RelPath])
     large: dict[RelPath, Identity] = field(default_factory=dict[RelPath, Identity])
     """Large files that are to be read into the annex first, beside the writer."""
@@ -110,7 +113,7 @@ class Committer:
             deletes = deletes or any(None in edits.values() for edits in forked.values())
             if deletes and not root_is_whole(state.work_tree.root, state.work_tree.root_fd):
                 raise OSError(errno.ESTALE, "the folder is not the directory that it was")  # I2
-            unsure = done.still_open | done.again | done.unreadable.keys()
+            unsure = done.still_open | done.again | done.unreadable.keys() | done.undecided.keys()
             state.gate.sift(sights, looked - unsure, state.tree)  # I8
             objects: dict[Oid, Object] = dict(look.objects)
             commits = {since: self._fork(since, edits, objects) for since, edits in forked.items()}
@@ -224,6 +227,8 @@ class Committer:
             done.still_open.add(path)
         except NotCaptured:
             done.again.add(path)
+        except SettingError as error:
+            done.undecided[path] = error
         except OSError as error:
             if error.errno not in _OF_ONE_FILE:
                 raise

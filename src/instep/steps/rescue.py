@@ -9,11 +9,13 @@ import errno
 import io
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
 
 import anyio
 
-from instep.core.types import Key, Oid, RelPath
+from instep.annex.errors import SettingError
+from instep.core.types import Oid, RelPath
 from instep.core.variant import variants
 from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch, Staged
@@ -48,13 +50,14 @@ class RescueStep:
     def _keep(self, rescued: Rescued) -> RelPath | None:
         state, path = self._state, rescued.path or LOST_NAME
         try:
-            oid, key = self._names(path, rescued.file)
+            oid = self._blob(rescued.file)
+            known = state.repo.objects.has(oid) or self._is_annexed(path, rescued.file)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.EISDIR, errno.ELOOP):
                 raise
             state.work_tree.discard_leftover(rescued.file)
             return None
-        if state.repo.objects.has(oid) or state.store.has(key):
+        if known:
             state.work_tree.discard_leftover(rescued.file)
             return None
         with Batch(state.staging) as batch:
@@ -80,14 +83,33 @@ class RescueStep:
             return name
         raise AssertionError("names never end")
 
-    def _names(self, path: RelPath, file: bytes) -> tuple[Oid, Key]:
-        """The git object and the annex key that the file would be."""
-        state = self._state
-        with io.BytesIO(os.readlink(file)) if os.path.islink(file) else open(file, "rb") as opened:
-            size = opened.seek(0, io.SEEK_END)
-            opened.seek(0)
-            blob, content = state.repo.format.start(b"blob", size), state.settings.new_hash()
-            while piece := opened.read(1 << 20):
+    def _blob(self, file: bytes) -> Oid:
+        """The git object that the file would be."""
+        with _opened(file) as opened:
+            blob = self._state.repo.format.start(b"blob", opened.seek(0, io.SEEK_END))
+            for piece in _pieces(opened):
                 blob.update(piece)
-                content.update(piece)
-        return Oid(blob.digest()), state.settings.key(size, content.hexdigest(), path)
+        return Oid(blob.digest())
+
+    def _is_annexed(self, path: RelPath, file: bytes) -> bool:
+        """Whether the annex has the content. Where a setting keeps that from being told, it is kept."""
+        settings = self._state.settings
+        try:
+            content = settings.new_hash(path)
+            with _opened(file) as opened:
+                size = opened.seek(0, io.SEEK_END)
+                for piece in _pieces(opened):
+                    content.update(piece)
+            return self._state.store.has(settings.key(size, content.hexdigest(), path))
+        except SettingError:
+            return False
+
+
+def _opened(file: bytes) -> BinaryIO:
+    return io.BytesIO(os.readlink(file)) if os.path.islink(file) else open(file, "rb")
+
+
+def _pieces(opened: BinaryIO) -> Iterator[bytes]:
+    opened.seek(0)
+    while piece := opened.read(1 << 20):
+        yield piece

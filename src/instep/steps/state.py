@@ -59,6 +59,8 @@ class FolderState:
     )
     """What paths had in commits since the index was last brought up to date: a person's git (reset, checkout,
     stash) may have written it into the index from one of these. For the index step."""
+    undecided: dict[RelPath, str] = field(default_factory=dict[RelPath, str])
+    """Files that are not added until a setting is understood, and that setting."""
     gone: anyio.Event = field(default_factory=anyio.Event)
     """Set when the folder is not where it was: nothing more is to be done here."""
     preferences: Preferences | None = None

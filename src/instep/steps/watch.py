@@ -110,7 +110,11 @@ class WatchStep:
             self._tell_all(set(), gained, set(EVERYTHING))
 
     def _tell_all(self, dirty: set[RelPath], scan: set[RelPath], git: set[str]) -> None:
-        if "exclude" in git or any(path.rpartition(b"/")[2] == b".gitignore" for path in dirty):  # I22
+        names = {path.rpartition(b"/")[2] for path in dirty}
+        if "exclude" in git or scan or b".gitattributes" in names:  # I22
+            self._state.settings.attributes.forget()
+            dirty = dirty | self._state.undecided.keys()
+        if "exclude" in git or b".gitignore" in names:  # I22
             self._state.ignore.forget()
             self._watcher.refresh()
             scan = scan | {RelPath(b"")}
