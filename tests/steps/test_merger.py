@@ -527,3 +527,21 @@ def test_of_two_heads_of_one_tree_one_side_alone_makes_one(a: Side, b: Side) -> 
     assert b.merger.merge(replace(to_b, peer_joins=False, ripe=True)).head is not None
     a.merger.merge(a.arrival(b))
     same(a, b)
+
+
+def test_what_was_made_anew_knowing_of_its_deletion_stays(a: Side, b: Side) -> None:  # I5 I14
+    """Both sides come from two commits of which one deleted the file; a person's merge kept it."""
+    met(a, b)
+    met(a, b, "kept", "as it was\n")
+    a.save("one", "1")
+    (b.folder / "kept").unlink()
+    b.commit("kept")
+    arrival = b.arrival(a)
+    a.git("fetch", "-q", str(b.folder), "main")
+    a.git("reset", "-q")
+    a.git("merge", "-q", "--strategy=ours", "FETCH_HEAD")
+    a.committer.follow_branch()
+    b.merger.merge(arrival)
+    assert b.read("kept") is None
+    cross(a, b)
+    assert same(a, b)["kept"] == b"as it was\n"

@@ -61,6 +61,10 @@ class Account(Ledger):
 
     def unsure(self, path: bytes) -> None:
         super().unsure(path)
+        self.contested(path)
+
+    def contested(self, path: bytes) -> None:
+        """What stands there may be taken for the work of several; none of it may be lost."""
         self.touched.append((path,))
         self.unknown.add(path)
 

@@ -78,12 +78,13 @@ class Machine(RuleBasedStateMachine):
     def _work(self, work: Work) -> None:
         number, some = work
         hands = self.world.hands[number % self.shape.folders]
+        largest = self.shape.largest_bytes
         for verb, path, *more in some:
             match verb, more:
                 case "write", [size]:
-                    hands.write(path, hands.content(path, size))
+                    hands.write(path, hands.content(path, min(size, largest)))
                 case "save", [size]:
-                    hands.save(path, hands.content(path, size))
+                    hands.save(path, hands.content(path, min(size, largest)))
                 case "append", [size]:
                     hands.append(path, hands.content(path, min(size, 4000)))
                 case _:

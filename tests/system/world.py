@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 from collections import defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +31,8 @@ class Shape(NamedTuple):
     links: tuple[tuple[int, int], ...]
     disk: str = ""
     """Its size, as mount takes it."""
+    largest_bytes: int = 1 << 30
+    """Of one file, so that all find room as long as nobody fills the disk."""
 
 
 PAIR = Shape(2, ((0, 1),))
@@ -37,7 +41,7 @@ SHAPES = {
     "chain": Shape(3, ((0, 1), (1, 2))),
     "full": Shape(3, ((0, 1), (1, 2), (0, 2))),
     "star": Shape(4, ((0, 1), (0, 2), (0, 3))),
-    "small disk": PAIR._replace(disk="48m"),
+    "small disk": PAIR._replace(disk="64m", largest_bytes=150_000),
 }
 
 
@@ -66,6 +70,8 @@ class World:
             mount = ["mount", "-t", "tmpfs", "-o", f"size={self._disk_size}", "instep-test", self._disk]
             subprocess.run(mount, check=True)
         self.cluster.up()
+        if self._disk:
+            run_git(self.folder(0), "config", "annex.diskreserve", "1mb")
 
     def close(self) -> None:
         """Ends all processes and removes everything."""
@@ -158,8 +164,9 @@ class World:
     # what a person does with git
 
     def commit(self, number: int) -> None:
-        self._git(number, "add", "--all")
-        self._git(number, "commit", "--quiet", "--message", "by hand")
+        with self._may_take_back(number):
+            self._git(number, "add", "--all")
+            self._git(number, "commit", "--quiet", "--message", "by hand")
 
     def stash(self, number: int) -> None:
         """Put aside and taken out again. What could not be taken out stays in the stash."""
@@ -176,9 +183,23 @@ class World:
     def sync(self, number: int) -> None:
         """Stock git-annex does it all on its own in between. A merge that it could not finish, a person does:
         both sides of it are committed."""
-        self._git(number, "annex", "sync", "--quiet", "--no-content")
+        with self._may_take_back(number):
+            self._git(number, "annex", "sync", "--quiet", "--no-content")
         if (self.folder(number) / ".git/MERGE_HEAD").exists():
             self.commit(number)
+
+    @contextmanager
+    def _may_take_back(self, number: int) -> Generator[None]:
+        """git commits what its index holds. That is written late, so what is newer looks as if the person had
+        deleted it, and comes back when instep sees that it is there."""
+        folder, account = self.folder(number), self.accounts[number]
+        before = run_git(folder, "rev-parse", "HEAD", check=False).strip()
+        yield
+        log = ["log", "--no-merges", "--author=Tester", "--diff-filter=D", "--name-only", "--format=", "-z"]
+        deleted = run_git(folder, *log, b"%s..HEAD" % before, check=False).split(b"\0")
+        for path in filter(None, deleted):
+            if path in account.tree or path not in self._base:  # else the person did delete it
+                account.contested(path)
 
     def _git(self, number: int, *args: str | bytes) -> None:
         self._has_staged.add(number)
