@@ -88,17 +88,23 @@ class Download:
 
     async def _open(self) -> IncomingContent:
         while True:
+            opened: list[IncomingContent] = []
             try:
-                incoming = await anyio.to_thread.run_sync(
-                    IncomingContent, self._state.repo.common_dir + b"/annex", self.wanted.key
-                )
+                await anyio.to_thread.run_sync(lambda: opened.append(self._incoming()))  # noqa: B023
+                if opened[0].size_bytes:
+                    await run_stoppable(opened[0].resume, self._progressed)
             except TakenInElsewhere:
                 await anyio.sleep(RETRY_S)
                 continue
-            if incoming.size_bytes:
-                await run_stoppable(incoming.resume, self._progressed)
-            self.wanted.done_bytes = incoming.offset
-            return incoming
+            except BaseException:  # a cancel comes after the thread is done: nobody would let go of the lock
+                for incoming in opened:
+                    incoming.close()
+                raise
+            self.wanted.done_bytes = opened[0].offset
+            return opened[0]
+
+    def _incoming(self) -> IncomingContent:
+        return IncomingContent(self._state.repo.common_dir + b"/annex", self.wanted.key)
 
     async def _finish(self, incoming: IncomingContent) -> bool:
         def finish() -> bool:
