@@ -82,14 +82,21 @@ def test_a_directory_that_is_gone_takes_its_files_along(a: Side) -> None:
     assert a.names() == ["kept"]
 
 
+def become_another(side: Side) -> None:
+    """Another directory stands where the folder was, with its repository."""
+    elsewhere = side.folder.parent / "elsewhere"
+    side.folder.rename(elsewhere)
+    side.folder.mkdir()
+    (elsewhere / ".git").rename(side.folder / ".git")
+
+
 def test_no_deletion_once_the_folder_is_another_directory(a: Side) -> None:  # I2 I8
     a.save("one", "1")
     a.save("d/two", "2")
     head = a.head
     for name in ("one", "d"):
         os.rename(a.folder / name, a.folder.parent / name)
-    os.rename(a.folder, a.folder.parent / "elsewhere")
-    a.folder.mkdir()
+    become_another(a)
     for paths in (["one"], ["d"], ["d/two"], ["one", "d/two"]):
         with pytest.raises(OSError, match="not the directory"):
             a.commit(*paths)
@@ -101,8 +108,7 @@ def test_no_deletion_of_a_lagging_path_either_once_the_folder_is_another_one(a: 
     a.save("one", "1")
     a.state.lag.add(p("one"), Lag(a.entry("one"), a.head, Cause.BUSY))
     os.rename(a.folder / "one", a.folder.parent / "one")
-    os.rename(a.folder, a.folder.parent / "elsewhere")
-    a.folder.mkdir()
+    become_another(a)
     with pytest.raises(OSError, match="not the directory"):
         a.commit("one")
 
