@@ -144,6 +144,36 @@ async def test_settings_and_remotes_take_effect_at_once(folders: tuple[Path, Pat
         tasks.cancel_scope.cancel()
 
 
+async def test_a_setting_that_turns_bad_holds_what_it_decides_until_it_is_mended(
+    folders: tuple[Path, Path],
+) -> None:  # I1 I22
+    """Nothing is added by a setting that holds no more; a deletion, which it does not decide, goes on."""
+    async with anyio.create_task_group() as tasks:
+        a = await start(tasks, folders[0])
+        a.write("old", b"1")
+        a.write("gone", b"1")
+        await a.wait()
+        version = 0
+        run_git(a.folder, "config", "annex.largefiles", "largerthan=lots")
+        with anyio.fail_after(PATIENCE_S):
+            while not a.board.status().attention:
+                version = await a.board.changed(version)
+        a.write("old", b"2")
+        a.write("new", b"2")
+        (a.folder / "gone").unlink()
+        await a.wait()
+        assert run_git(a.folder, "show", "HEAD:old") == b"1"
+        assert run_git(a.folder, "ls-tree", "--name-only", "HEAD") == b"old\n"
+        run_git(a.folder, "config", "annex.largefiles", "nothing")
+        with anyio.fail_after(PATIENCE_S):
+            while a.board.status().attention:
+                version = await a.board.changed(version)
+        await a.wait()
+        assert run_git(a.folder, "show", "HEAD:old") == b"2"
+        assert run_git(a.folder, "show", "HEAD:new") == b"2"
+        tasks.cancel_scope.cancel()
+
+
 async def test_where_content_is_gets_known_even_after_a_kill(folders: tuple[Path, Path]) -> None:  # I11 I27
     """The content was stored; who stored it died before it was recorded."""
     folder = folders[0]

@@ -67,18 +67,26 @@ class AnnexSettings:
     max_extensions: int
     disk_reserve_bytes: int
     """What stays free on the disk."""
+    trouble: SettingError | None = None
+    """A setting that was changed to something that is not understood: what it decides is not decided."""
 
     def annexes(self, path: RelPath, size: int) -> bool:
         """Whether a new file at this path, of this size in bytes, goes into the annex. Raises SettingError if
-        what an attribute says is not understood; so do `new_hash` and `key`."""
+        what a setting or an attribute says is not understood; so do `new_hash` and `key`."""
+        self._check()
         return self.large_files(path, size)
 
     def unlocks(self, path: RelPath, size: int) -> bool:
         """Whether a new annexed file stays an ordinary file rather than becoming a symlink."""
         return self.add_unlocked.matches(path, size)
 
+    def _check(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
     def backend_of(self, path: RelPath) -> str:
         """The backend that makes the key of a file at this path."""
+        self._check()
         return self.attributes.backend(path) or self.backend
 
     def new_hash(self, path: RelPath) -> Hasher:

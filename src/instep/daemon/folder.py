@@ -8,6 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -185,15 +186,22 @@ class Folder:
             await anyio.to_thread.run_sync(state.repo.config.reload)
             self._wishes.bell.ring()
             self._set_remotes()
-            try:
-                state.settings = await anyio.to_thread.run_sync(
-                    read_settings, state.repo, self._opened.annex_branch
-                )
-            except SettingError as error:
-                self._board.raise_condition("setting-not-understood", error.setting, error.text)
-            else:
-                self._board.clear_condition("setting-not-understood", "annex.largefiles")
-                self._commit.decide_again()
+            await self._read_settings()
+
+    async def _read_settings(self) -> None:
+        """One that is not understood decides nothing: what it is about waits, whatever held before."""
+        state, before = self._state, self._state.settings.trouble
+        try:
+            state.settings = await anyio.to_thread.run_sync(
+                read_settings, state.repo, self._opened.annex_branch
+            )
+        except SettingError as error:
+            state.settings = replace(state.settings, trouble=error)
+            self._board.raise_condition("setting-not-understood", error.setting, error.text)
+        now = state.settings.trouble
+        if before is not None and (now is None or now.setting != before.setting):
+            self._board.clear_condition("setting-not-understood", before.setting)
+        self._commit.decide_again()
 
     def _annex_moved(self) -> None:
         self._wishes.bell.ring()
@@ -248,6 +256,7 @@ class Folder:
         for committed in done.local:
             self._committed(committed)
             self._commit.put_open(committed.still_open)
+            self._commit.put(committed.undecided)  # it says what they wait for, and when it is over
         if done.head is not None:
             self._board.log("merge", _said(done), commit=done.head.hex(), files=len(done.changes))
         for conflict in done.conflicts:

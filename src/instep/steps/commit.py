@@ -174,6 +174,8 @@ class CommitStep:
         for path, error in done.undecided.items():
             waiting[path] = error.setting
             board.raise_condition("setting-not-understood", error.setting, error.text)
+        if (trouble := self._state.settings.trouble) is not None:
+            before.discard(trouble.setting)
         for setting in before.difference(waiting.values()) if before else ():
             board.clear_condition("setting-not-understood", setting)
 
