@@ -97,7 +97,8 @@ def test_adding_decides_as_git_annex_does(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("annex.largefiles", "mimetype=text/*"),
+        ("annex.largefiles", "mimetype=["),
+        ("annex.addunlocked", "mimetype=text/*"),
         ("annex.largefiles", "largerthan=lots"),
         ("annex.largefiles", "true"),
         ("annex.addunlocked", "sometimes"),
@@ -118,7 +119,7 @@ def test_what_is_not_understood_is_said(repo: Repository, name: str, value: str)
 @pytest.mark.parametrize(
     ("place", "line", "setting"),
     [
-        (".gitattributes", "*.c annex.largefiles=mimetype=text/*", "annex.largefiles"),
+        (".gitattributes", "*.c annex.largefiles=mimetype=[", "annex.largefiles"),
         (".gitattributes", "*.c annex.largefiles", "annex.largefiles"),
         ("d/.gitattributes", "*.c annex.largefiles=lots", "annex.largefiles"),
         (".git/info/attributes", "*.c text annex.backend=WORM", "annex.backend"),

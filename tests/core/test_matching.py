@@ -82,11 +82,12 @@ def test_globs(glob: str, path: str, result: bool) -> None:
 
 
 def test_what_libmagic_says_is_asked_for_once_it_is_needed() -> None:
-    matcher = parse("largerthan=10 and (mimetype=Text/* or mimeencoding=binary)")
+    matcher = parse("largerthan=10 and (mimetype=text/* or mimeencoding=binary)")
     assert matcher.needs_mime
     assert not matcher.matches(RelPath(b"a"), 1, lambda: pytest.fail("nobody needs it"))
     assert matcher.matches(RelPath(b"a"), 11, lambda: Mime("text/plain", "us-ascii"))
     assert not matcher.matches(RelPath(b"a"), 11, lambda: Mime("image/png", "utf-8"))
+    assert not parse("mimetype=Text/*").matches(RelPath(b"a"), 11, lambda: Mime("text/plain", "us-ascii"))
     assert not parse("include=*").needs_mime
 
 

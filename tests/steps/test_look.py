@@ -114,3 +114,17 @@ def test_the_root_is_whole_while_its_name_leads_to_it(a: Side) -> None:  # I2
     os.rmdir(root)
     os.rename(root + b".away", root)
     assert root_is_whole(root, fd)
+
+
+def test_what_a_file_is_can_decide_where_it_goes(a: Side) -> None:
+    a.leave_to_attributes()
+    a.write(".gitattributes", "* annex.largefiles=mimeencoding=binary\n")
+    a.state.settings.attributes.forget()
+    a.write("text", "words\n")
+    a.write("picture", b"\0" * 20)
+    with Batch(a.state.staging) as batch:
+        round_ = Look(a.state, batch)
+        round_.at(p("text"), None)
+        assert round_.contents == []
+        round_.at(p("picture"), None)
+        assert len(round_.contents) == 1

@@ -6,9 +6,10 @@ unset `annex.backend`. What is not understood is said, and nothing guessed.
 
 import os
 
+from instep.annex import magic
 from instep.annex.errors import SettingError
-from instep.core import keys, matching
-from instep.core.matching import MalformedExpression, Matcher, UnknownTerm
+from instep.core import keys
+from instep.core.matching import MalformedExpression, Matcher
 from instep.core.types import RelPath
 from instep.git.attributes import Attributes, Setting
 from instep.git.repository import Repository
@@ -37,9 +38,7 @@ class AnnexAttributes:
         matcher = self._matchers.get(setting.value)
         if matcher is None:
             try:
-                matcher = matching.parse(setting.value)
-                if matcher.needs_mime:
-                    raise UnknownTerm(setting.value, "mimetype= or mimeencoding=")
+                matcher = magic.parse(setting.value)
             except MalformedExpression as error:
                 raise self._error(LARGE_FILES, setting.file, str(error)) from None
             self._matchers[setting.value] = matcher

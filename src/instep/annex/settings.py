@@ -7,15 +7,16 @@ What decides, first to last (as `git annex add` does, checked): for `annex.large
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from instep.annex import magic
 from instep.annex.attributes import BACKEND, LARGE_FILES, AnnexAttributes
 from instep.annex.branch import AnnexBranch
 from instep.annex.errors import SettingError
 from instep.core import amounts, keys, matching
 from instep.core.keys import DEFAULT_BACKEND, Hasher
-from instep.core.matching import MalformedExpression, Matcher, UnknownTerm
+from instep.core.matching import MalformedExpression, Matcher, Mime, UnknownTerm
 from instep.core.rules import Rules
 from instep.core.types import Key, RelPath
 from instep.git.config import Config
@@ -45,11 +46,11 @@ class LargeFiles:
     """Whether files and those in directories whose name begins with a dot are asked about at all; if not,
     they go into git."""
 
-    def __call__(self, path: RelPath, size: int) -> bool:
+    def __call__(self, path: RelPath, size: int, mime: Callable[[], Mime] | None = None) -> bool:
         if not self.dotfiles and (path.startswith(b".") or b"/." in path):
             return False
         matcher = self.own or self.attributes.large_files(path) or self.shared
-        return matcher.matches(path, size)
+        return matcher.matches(path, size, mime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,12 @@ class AnnexSettings:
     trouble: SettingError | None = None
     """A setting that was changed to something that is not understood: what it decides is not decided."""
 
-    def annexes(self, path: RelPath, size: int) -> bool:
-        """Whether a new file at this path, of this size in bytes, goes into the annex. Raises SettingError if
-        what a setting or an attribute says is not understood; so do `new_hash` and `key`."""
+    def annexes(self, path: RelPath, size: int, mime: Callable[[], Mime] | None = None) -> bool:
+        """Whether a new file at this path, of this size in bytes, goes into the annex; `mime` looks into it,
+        if that is asked. Raises SettingError if what a setting or an attribute says is not understood; so do
+        `new_hash` and `key`."""
         self._check()
-        return self.large_files(path, size)
+        return self.large_files(path, size, mime)
 
     def unlocks(self, path: RelPath, size: int) -> bool:
         """Whether a new annexed file stays an ordinary file rather than becoming a symlink."""
@@ -187,8 +189,8 @@ def disk_reserve_bytes(config: Config) -> int:
 
 def _parse(setting: str, expression: str) -> Matcher:
     try:
-        matcher = matching.parse(expression)
-        if matcher.needs_mime:
+        matcher = magic.parse(expression)
+        if matcher.needs_mime and setting != LARGE_FILES:  # nobody looks into the content for it
             raise UnknownTerm(expression, "mimetype= or mimeencoding=")
         return matcher
     except MalformedExpression as error:

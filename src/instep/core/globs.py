@@ -32,8 +32,8 @@ class MalformedGlob(ValueError):
     """A glob that can't mean what it says."""
 
 
-def glob_pattern(glob: str, *, fold: bool = False) -> re.Pattern[str]:
-    """The pattern, for `fullmatch`; `fold`: upper and lower case are one. Raises MalformedGlob.
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """The pattern, for `fullmatch`. Raises MalformedGlob.
 
     The text after a star is looked for once, leftmost (an atomic group): that finds every match, in a time
     that no glob can make exponential.
@@ -55,7 +55,7 @@ def glob_pattern(glob: str, *, fold: bool = False) -> re.Pattern[str]:
         else:
             piece += "." if found["one"] else re.escape(found["char"])
     parts.append(f".*{piece}" if after_star else piece)
-    return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if fold else 0))
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _set(glob: str, negation: str, first: str, members: str) -> str:

@@ -66,7 +66,7 @@ def _mime_term(expression: str, word: str) -> Test[_File]:
     if name not in ("mimetype", "mimeencoding"):
         raise UnknownTerm(expression, word)
     try:
-        matches = glob_pattern(glob, fold=True).fullmatch
+        matches = glob_pattern(glob).fullmatch
     except MalformedGlob:
         raise UnknownTerm(expression, word) from None
     if name == "mimetype":

@@ -7,7 +7,9 @@ for all.
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 
+from instep.annex.magic import mime_of
 from instep.annex.store import StagedContent
 from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer, link_target, pointer
 from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, Entry, Object, Oid, RelPath
@@ -77,18 +79,22 @@ class Look:
     def _file(self, path: RelPath, identity: Identity) -> Sight | None:
         mode = MODE_EXEC if identity.mode & 0o100 else MODE_FILE
         state = self.state
-        if identity.size > SMALL_BYTES and state.settings.annexes(path, identity.size):
+        if identity.size > SMALL_BYTES and self._annexes(path, identity.size):
             content = self._content(path, identity)
             return None if content is None else self._annexed(path, mode, content)
         seen = read_stable(state.work_tree.root_fd, path)
         data, identity = seen.data, seen.identity
         if len(data) <= MAX_POINTER_BYTES and (key := key_of_pointer(data)) is not None:
             return Sight(path, self._blob(mode, data), identity, awaits=key)
-        if state.settings.annexes(path, len(data)):
+        if self._annexes(path, len(data)):
             return self._annexed(
                 path, mode, state.store.stage_data(data, path, self.batch, identity, state.settings)
             )
         return Sight(path, self._blob(mode, data), identity)
+
+    def _annexes(self, path: RelPath, size: int) -> bool:
+        mime = partial(mime_of, self.state.work_tree.root_fd, path)
+        return self.state.settings.annexes(path, size, mime)
 
     def _content(self, path: RelPath, identity: Identity) -> StagedContent | None:
         """Annexed content that is too large to be held in memory; None: it is large, and read elsewhere."""
