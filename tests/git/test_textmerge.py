@@ -38,6 +38,18 @@ def test_both_edits(shared: Repository) -> None:
     assert _merge(shared, BASE, theirs, ours) == expected
 
 
+@pytest.mark.parametrize("attribute", ["-merge", "binary", "merge=union", "merge=mine"])
+def test_attributes_and_drivers_are_not_asked(repo: Repository, attribute: str) -> None:  # I14
+    """They may differ between two nodes, and then the merge would (ADR 4)."""
+    run_git(repo.root.decode(), "config", "merge.mine.driver", "false")
+    for place in (".gitattributes", ".git/info/attributes"):
+        with open(f"{repo.root.decode()}/{place}", "w") as file:
+            file.write(f"* {attribute}\n")
+    ours, theirs = BASE.replace(b"line 1", b"first"), BASE.replace(b"line 7", b"last")
+    assert _merge(repo, BASE, ours, theirs) == theirs.replace(b"line 1", b"first")
+    assert _merge(repo, BASE, b"a", b"b") is None, "not united"
+
+
 def test_edits_that_meet(shared: Repository) -> None:
     assert _merge(shared, BASE, BASE.replace(b"line 4", b"a"), BASE.replace(b"line 4", b"b")) is None
     assert _merge(shared, BASE, b"a", b"b") is None
