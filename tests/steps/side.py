@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,10 +124,10 @@ class Side:
 
     # -- the steps ----------------------------------------------------------------------------------
 
-    def commit(self, *names: str) -> Committed:
+    def commit(self, *names: str, insisted: Collection[RelPath] = ()) -> Committed:
         """One commit of these paths; of the whole folder if none is named."""
         paths = deque(map(p, names)) if names else self.committer.expand([RelPath(b"")])
-        return self.committer.commit(paths)
+        return self.committer.commit(paths, insisted=insisted)
 
     def save(self, name: str, data: bytes | str) -> Committed:
         """Write a file and commit it."""

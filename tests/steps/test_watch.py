@@ -20,7 +20,8 @@ class Told:
         self.dirty: set[RelPath] = set()
         self.scans: set[RelPath] = set()
         self.git: set[str] = set()
-        self.step = WatchStep(side.state, side.opened.watcher, self._take, self._take_git)
+        self.busy: set[RelPath] = set()
+        self.step = WatchStep(side.state, side.opened.watcher, self._take, self._take_git, self.busy.update)
 
     def _take(self, dirty: Iterable[RelPath], scans: Iterable[RelPath]) -> None:
         self.dirty |= set(dirty)
@@ -46,6 +47,13 @@ def test_a_change_is_there_at_once(a: Side, told: Told) -> None:
     assert told.read() == {p("one")}
     (a.folder / "one").unlink()
     assert told.read() == {p("one")}
+
+
+def test_a_file_that_is_being_written_is_told_of_as_busy(a: Side, told: Told) -> None:  # I9 I29
+    with (a.folder / "log").open("wb", buffering=0) as file:
+        file.write(b"begun")
+        assert (told.read(), told.busy) == (set(), {p("log")})
+    assert told.read() == {p("log")}
 
 
 def test_a_lagging_file_that_is_closed_unchanged_is_told_of(a: Side, told: Told) -> None:  # I4 I13

@@ -39,6 +39,8 @@ class StagedContent:
     identity: Identity
     """Of the file that it was read from, when it was read."""
     staged: Staged | None
+    settled: bool = True
+    """False: the file may have changed while it was read, and the caller insisted. # I9"""
 
 
 class AnnexStore:
@@ -140,7 +142,7 @@ class AnnexStore:
         `insist`, `progress` and what is raised: as `hash_stable`.
         """
         digest = settings.new_hash(path)
-        if settings.thin:
+        if settings.thin and not insist:  # a writer would go on in the object itself
             shared = self._share(root_fd, path, batch, settings, progress)
             if shared is not None:
                 return shared
@@ -156,7 +158,7 @@ class AnnexStore:
         staged.finish()
         key = settings.key(size, digest.hexdigest(), path)
         self._freeze(staged, captured.identity.mode)
-        return StagedContent(key, captured.identity, staged)
+        return StagedContent(key, captured.identity, staged, captured.settled)
 
     def _share(
         self, root_fd: int, path: RelPath, batch: Batch, settings: AnnexSettings, progress: Progress | None

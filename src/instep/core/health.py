@@ -282,7 +282,7 @@ _DECLARED = (
     ),
     Condition(
         "still-open",
-        "{subject} is open in some program and is added when it is closed.",
+        "{subject} is open in some program and is added when it is closed, or as it is after a while.",
         "Close it there.",
         "notice",
     ),

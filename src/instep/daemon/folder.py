@@ -86,7 +86,9 @@ class Folder:
         self._state = state = opened.state
         committer = Committer(state)
         self._commit = CommitStep(state, committer, self._committed, self._moved)
-        self._watch = WatchStep(state, opened.watcher, self._commit.put, self._git_changed)
+        self._watch = WatchStep(
+            state, opened.watcher, self._commit.put, self._git_changed, self._commit.put_busy
+        )
         self._merge = MergeStep(
             state, Merger(state, committer, Installer(state)), self._merged, self._commit.put, self._moved
         )

@@ -34,6 +34,7 @@ __all__ = [
     "open_beneath",
     "read_link",
     "read_stable",
+    "refuse_open",
     "stat_beneath",
 ]
 
@@ -184,6 +185,13 @@ def hash_stable(
         else:
             pour(opened.fd, hashers, () if copy_to is None else (copy_to,), progress=progress)
         return opened.finish(before, None, writers, insist)
+
+
+def refuse_open(root_fd: int, path: RelPath) -> None:
+    """Raises StillOpen if some program has the file open for writing; NotRegular, Gone."""
+    with _Opened(root_fd, path) as opened:
+        if lease.writer_state(opened.fd) is Writers.OPEN:
+            raise StillOpen(path)
 
 
 class _Opened:

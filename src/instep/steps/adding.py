@@ -57,7 +57,9 @@ class Adder:
 
         def read(progress: Progress) -> StagedContent:
             root = state.work_tree.root_fd
-            content = state.store.stage_file(root, path, batch, state.settings, progress=progress)
+            content = state.store.stage_file(
+                root, path, batch, state.settings, insist=addition.insist, progress=progress
+            )
             batch.sync()  # I10
             return content
 

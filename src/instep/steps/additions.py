@@ -6,14 +6,17 @@ from instep.annex.store import StagedContent
 from instep.core.types import RelPath
 from instep.fs.durable import Batch
 from instep.fs.identity import Identity
+from instep.fs.read import StillOpen
 
 
 class Addition:
     """One large file: being read, or read, or what kept it from being read."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, insist: bool) -> None:
         self.identity = identity
         """Of the file that was asked for."""
+        self.insist = insist
+        """Whether it is taken as it is, though it may be changing. # I9"""
         self.content: StagedContent | None = None
         self.batch: Batch | None = None
         self.error: Exception | None = None
@@ -44,18 +47,20 @@ class Additions:
         """The content of the file that is there now, staged and durable; None: it is still to be read. Raises
         what kept it from being read."""
         addition = self._all.get(path)
-        if addition is None or not addition.is_over or addition.identity != identity:
+        if addition is None or not addition.is_over or isinstance(addition.error, StillOpen):
+            return None
+        if addition.identity != identity and not (addition.insist and addition.content is not None):
             return None
         if addition.error is not None:
             raise addition.error
         return addition.content
 
-    def put(self, path: RelPath, identity: Identity) -> Addition | None:
+    def put(self, path: RelPath, identity: Identity, *, insist: bool = False) -> Addition | None:
         """It is to be read; None if that is under way, for this file or for the one that it was."""
         old = self._all.get(path)
         if old is not None:
             return None
-        addition = self._all[path] = Addition(identity)
+        addition = self._all[path] = Addition(identity, insist)
         return addition
 
     def reset(self) -> None:

@@ -16,9 +16,11 @@ from instep.core.retry import Backoff
 from instep.core.status import shown
 from instep.core.types import RelPath
 from instep.fs.identity import Identity
+from instep.fs.read import Gone, identify
 from instep.git.refs import RefMoved
 from instep.steps.adding import Adder
 from instep.steps.additions import Addition
+from instep.steps.ages import Ages, capture_after_s
 from instep.steps.committer import Committed, Committer
 from instep.steps.mailbox import Mailbox
 from instep.steps.state import FolderState
@@ -51,6 +53,7 @@ class CommitStep:
         committer: Committer,
         tell: Callable[[Committed], None],
         changed: Callable[[], None],
+        ages: Ages | None = None,
     ) -> None:
         self._state = state
         self._committer = committer
@@ -68,6 +71,8 @@ class CommitStep:
         self._later = 0
         self._failures = 0
         self._adder = Adder(state)
+        self._ages = ages or Ages(lambda: capture_after_s(state.repo.config))
+        self._aging = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._judging = False
 
@@ -83,6 +88,11 @@ class CommitStep:
         found = set(paths)
         self.still_open |= found
         self.put(found)
+
+    def put_busy(self, paths: Iterable[RelPath]) -> None:
+        """Some program writes these. # I9 I29"""
+        self._ages.note(paths)
+        self._mind_ages()
 
     def check_branch(self) -> None:
         """Somebody else may have moved the branch."""
@@ -108,6 +118,7 @@ class CommitStep:
         self._state.additions.enabled = True
         self.put(await self._state.work(self._state.gate.give_back))
         async with anyio.create_task_group() as self._tasks:
+            self._tasks.start_soon(self._watch_ages)
             while True:
                 if not self._queue:
                     self.busy = False
@@ -135,8 +146,9 @@ class CommitStep:
         waiting = list(self._queue)
         if len(waiting) > 1:
             self._state.board.activity("commit", f"looking at {len(waiting)} files")
+        insisted = frozenset(self._ages.insisted)
         try:
-            done = await self._state.work(lambda: self._committer.commit(self._queue))
+            done = await self._state.work(lambda: self._committer.commit(self._queue, insisted=insisted))
         except RefMoved:
             self._queue = deque(waiting)
             self._queue.extend(await self._state.work(self._committer.follow_branch))
@@ -147,6 +159,9 @@ class CommitStep:
         self._unread |= done.unreadable.keys()
         looked = set(waiting[: len(waiting) - len(self._queue)])
         self._state.additions.settle(looked)
+        looked -= done.large.keys()
+        self._ages.looked(looked, done.still_open | done.again, done.captured)
+        self._mind_ages()
         done.closed &= self.still_open | self._unread
         self.still_open = (self.still_open - looked) | done.still_open
         self._unread -= done.closed
@@ -178,6 +193,24 @@ class CommitStep:
             before.discard(trouble.setting)
         for setting in before.difference(waiting.values()) if before else ():
             board.clear_condition("setting-not-understood", setting)
+
+    def _mind_ages(self) -> None:
+        if self._ages:
+            self._aging.set()
+
+    async def _watch_ages(self) -> None:
+        while True:
+            await self._aging.wait()
+            await anyio.sleep(self._ages.pause_s)
+            self.put(self._ages.due(self._identify))
+            if not self._ages:
+                self._aging = anyio.Event()
+
+    def _identify(self, path: RelPath) -> Identity | None:
+        try:
+            return identify(self._state.work_tree.root_fd, path)
+        except (Gone, OSError):
+            return None
 
     def mind_gate(self) -> None:
         """Something was looked at: say what is held, and judge a wave of deletions when it is over. # I8"""
@@ -216,7 +249,7 @@ class CommitStep:
     def add(self, large: Mapping[RelPath, Identity]) -> None:
         """Have these large files read into the annex; then they are looked at again."""
         for path, identity in large.items():
-            addition = self._state.additions.put(path, identity)
+            addition = self._state.additions.put(path, identity, insist=path in self._ages.insisted)
             if addition is not None and self._tasks is not None:
                 self._tasks.start_soon(self._add, path, addition)
 

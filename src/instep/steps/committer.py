@@ -9,7 +9,7 @@ import contextlib
 import errno
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from instep.annex.errors import SettingError
@@ -61,6 +61,9 @@ class Committed:
     odd: set[RelPath] = field(default_factory=set[RelPath])
     large: dict[RelPath, Identity] = field(default_factory=dict[RelPath, Identity])
     """Large files that are to be read into the annex first, beside the writer."""
+    captured: dict[RelPath, Identity] = field(default_factory=dict[RelPath, Identity])
+    """Files that were captured while they were changing, for they had waited for long; in `still_open` and
+    `again` too. # I9"""
     closed: set[RelPath] = field(default_factory=set[RelPath])
     """Paths that could be looked at."""
     stored: list[Key] = field(default_factory=list[Key])
@@ -90,9 +93,11 @@ class Committer:
             found.update(path for path, _ in walk(state.tree, state.repo.objects.tree, under))
         return deque(sorted(found))
 
-    def commit(self, paths: deque[RelPath], *, even_ignored: bool = False) -> Committed:
+    def commit(
+        self, paths: deque[RelPath], *, even_ignored: bool = False, insisted: Collection[RelPath] = ()
+    ) -> Committed:
         """Look at paths (taking them from the left, up to the limits of one commit) and commit what
-        changed.
+        changed; the `insisted` ones as they are, be they quiet or not.
 
         Raises RefMoved if somebody else moved the branch meanwhile (nothing is lost: look again), OSError
         when the disk refuses.
@@ -100,7 +105,7 @@ class Committer:
         state, done = self._state, Committed()
         mark = state.turns.mark()
         with Batch(state.staging) as batch:
-            look = Look(state, batch, even_ignored)
+            look = Look(state, batch, even_ignored, insisted)
             sights: dict[RelPath, Sight] = {}
             forked: dict[Oid | None, dict[RelPath, Entry | None]] = {}
             looked: set[RelPath] = set()
@@ -138,7 +143,7 @@ class Committer:
             state.passes_by(done.changes)
             self._give_up_overwritten(done.changes, sights, done)
             for path, sight in sights.items():
-                if sight.entry is not None and sight.identity is not None:
+                if sight.entry is not None and sight.identity is not None and sight.settled:
                     state.known.note(path, self._identity_now(path, sight.identity), sight.entry)
         return done
 
@@ -216,7 +221,7 @@ class Committer:
             self._gone_directory(path, sights)
         elif sight.entry != tracked:
             sights[path] = sight
-        elif sight.identity is not None and sight.entry is not None:
+        elif sight.identity is not None and sight.entry is not None and sight.settled:
             state.known.note(path, sight.identity, sight.entry)
 
     def _try(self, look: Look, path: RelPath, tracked: Entry | None, done: Committed) -> Sight | None:
@@ -238,7 +243,12 @@ class Committer:
                 if error.errno == errno.EIO:
                     done.failing.add(path)
         else:
-            done.closed.add(path)
+            if sight is not None and sight.identity is not None and not sight.settled:
+                done.captured[path] = sight.identity
+                done.still_open.add(path)
+                done.again.add(path)  # no closing is told of where only its times spoke for it
+            elif path not in look.large:
+                done.closed.add(path)
             return sight
         return None
 

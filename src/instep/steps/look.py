@@ -6,7 +6,8 @@ for all.
 """
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from instep.annex.magic import mime_of
@@ -15,7 +16,7 @@ from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer,
 from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, Entry, Object, Oid, RelPath
 from instep.fs.durable import Batch
 from instep.fs.identity import Identity
-from instep.fs.read import Gone, identify, read_link, read_stable
+from instep.fs.read import Gone, identify, read_link, read_stable, refuse_open
 from instep.steps.copies import LARGE_BYTES
 from instep.steps.sight import Sight
 from instep.steps.state import FolderState
@@ -31,6 +32,8 @@ class Look:
     state: FolderState
     batch: Batch
     even_ignored: bool = False
+    insisted: Collection[RelPath] = ()
+    """Captured as they are, though they may be changing: they have waited for long. # I9"""
     objects: dict[Oid, Object] = field(default_factory=dict[Oid, Object])
     contents: list[StagedContent] = field(default_factory=list[StagedContent])
     odd: set[RelPath] = field(default_factory=set[RelPath])
@@ -82,15 +85,14 @@ class Look:
         if identity.size > SMALL_BYTES and self._annexes(path, identity.size):
             content = self._content(path, identity)
             return None if content is None else self._annexed(path, mode, content)
-        seen = read_stable(state.work_tree.root_fd, path)
+        seen = read_stable(state.work_tree.root_fd, path, insist=path in self.insisted)
         data, identity = seen.data, seen.identity
         if len(data) <= MAX_POINTER_BYTES and (key := key_of_pointer(data)) is not None:
             return Sight(path, self._blob(mode, data), identity, awaits=key)
         if self._annexes(path, len(data)):
-            return self._annexed(
-                path, mode, state.store.stage_data(data, path, self.batch, identity, state.settings)
-            )
-        return Sight(path, self._blob(mode, data), identity)
+            content = state.store.stage_data(data, path, self.batch, identity, state.settings)
+            return self._annexed(path, mode, replace(content, settled=seen.settled))
+        return Sight(path, self._blob(mode, data), identity, settled=seen.settled)
 
     def _annexes(self, path: RelPath, size: int) -> bool:
         mime = partial(mime_of, self.state.work_tree.root_fd, path)
@@ -98,18 +100,21 @@ class Look:
 
     def _content(self, path: RelPath, identity: Identity) -> StagedContent | None:
         """Annexed content that is too large to be held in memory; None: it is large, and read elsewhere."""
-        state = self.state
+        state, root_fd = self.state, self.state.work_tree.root_fd
         if identity.size >= LARGE_BYTES and state.additions.enabled:
             content = state.additions.content(path, identity)
             if content is None:
+                if path not in self.insisted:
+                    refuse_open(root_fd, path)
                 self.large[path] = identity
             return content
         self.staged_bytes += identity.size
-        return state.store.stage_file(state.work_tree.root_fd, path, self.batch, state.settings)
+        insist = path in self.insisted
+        return state.store.stage_file(root_fd, path, self.batch, state.settings, insist=insist)
 
     def _annexed(self, path: RelPath, mode: int, content: StagedContent) -> Sight:
         self.contents.append(content)
-        return Sight(path, self._blob(mode, pointer(content.key)), content.identity)
+        return Sight(path, self._blob(mode, pointer(content.key)), content.identity, settled=content.settled)
 
     def _blob(self, mode: int, data: bytes) -> Entry:
         oid = self.state.repo.format.hash(b"blob", data)

@@ -15,3 +15,5 @@ class Sight:
     identity: Identity | None = None
     awaits: Key | None = None
     """The key of a pointer file, or of a link without content: what is to come to this place."""
+    settled: bool = True
+    """False: the file was changing when it was captured, at its maximum age. # I9"""

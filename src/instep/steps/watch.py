@@ -37,11 +37,13 @@ class WatchStep:
         watcher: TreeWatcher,
         tell: Callable[[Iterable[RelPath], Iterable[RelPath]], None],
         tell_git: Callable[[set[str]], None],
+        tell_busy: Callable[[Iterable[RelPath]], None],
     ) -> None:
         self._state = state
         self._watcher = watcher
         self._tell = tell
         self._tell_git = tell_git
+        self._tell_busy = tell_busy
         self._looking = anyio.Lock()
         self._unheard = anyio.Event()
         self._hears = anyio.Event()
@@ -101,6 +103,8 @@ class WatchStep:
             self._state.gone.set()
             return
         self._tell_all(observed.dirty, observed.scan, observed.extra)
+        if observed.busy:
+            self._tell_busy(observed.busy)
         self._note_unheard()
 
     def _regain(self) -> None:
