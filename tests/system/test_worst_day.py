@@ -207,3 +207,17 @@ def test_a_folder_that_goes_and_comes_back_deletes_nothing(  # I2 I8 I25
         pair.down(check=False)
         if disk is not None:
             disk.close()
+
+
+@pytest.mark.parametrize("words", ["named", "--all"])
+def test_the_process_of_a_folder_that_is_gone_can_be_stopped(pair: Pair, tmp_path: Path, words: str) -> None:
+    """I8 I29: `status` says so, and how."""
+    pair.up()
+    pid = pair.daemon(pair.a)
+    pair.a.rename(tmp_path / "away")
+    eventually(lambda: log_says("is not there any more"), "noticed")
+    assert "is not kept in step any more" in pair.instep("down", pair.a if words == "named" else words).out
+    assert pid not in pair.processes()
+    again = pair.instep("down", pair.a, check=False)
+    assert again.code == 2
+    assert "does not exist" in again.err

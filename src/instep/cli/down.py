@@ -6,7 +6,7 @@ import click
 
 from instep.cli.folder import chosen, folder_argument
 from instep.core.errors import InstepError
-from instep.daemon.places import known_folders
+from instep.daemon.places import remembered
 from instep.daemon.process import stop
 
 
@@ -26,7 +26,7 @@ def command(folder: str | None, every: bool) -> int:
 
 def _stop_all() -> int:
     stopped, failed = 0, list[InstepError]()
-    for root in known_folders():
+    for root in remembered():  # one that is gone may have a process that waits for it
         try:
             if stop(root):
                 stopped += 1

@@ -6,6 +6,7 @@ The requests are described in `daemon.requests`; this side writes them as plain 
 
 import json
 import socket
+import struct
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from instep.remotes.socket_path import find_socket
 Answer = dict[str, Any]
 
 _CHUNK_BYTES = 65536
+_CREDENTIALS = struct.Struct("3i")
 
 
 class NotRunning(InstepError):
@@ -53,6 +55,15 @@ def is_running(root: Path) -> bool:
     return True
 
 
+def answerer(root: Path) -> int | None:
+    """The id of the process that answers for the folder, as the kernel tells it; None if there is none."""
+    try:
+        with connected(root, 1.0) as conversation:
+            return conversation.peer
+    except (NotRunning, NoAnswer):
+        return None
+
+
 def watch(root: Path) -> Generator[Answer]:
     """The status now, and again, whole, after every change; ends when the process does."""
     with connected(root, None) as conversation:
@@ -70,6 +81,12 @@ class Conversation:
         self._root = root
         self._connection = connection
         self._left = b""
+
+    @property
+    def peer(self) -> int:
+        """The id of the process at the other end."""
+        answer = self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        return _CREDENTIALS.unpack(answer)[0]
 
     def send(self, method: str, **params: object) -> None:
         """Put the one request."""

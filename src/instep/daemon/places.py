@@ -98,13 +98,12 @@ def remember(root: Path) -> None:
         note.write_bytes(content)
 
 
+def remembered() -> list[Path]:
+    """All folders of this user that were ever kept in step, be they still there or not."""
+    notes = [state / "folder" for state in state_dirs()]
+    return sorted(Path(os.fsdecode(note.read_bytes())) for note in notes if note.is_file())
+
+
 def known_folders() -> list[Path]:
-    """All folders of this user that were ever kept in step and are still there."""
-    found: list[Path] = []
-    for state in state_dirs():
-        note = state / "folder"
-        if note.is_file():
-            root = Path(os.fsdecode(note.read_bytes()))
-            if is_kept(root):
-                found.append(root)
-    return sorted(found)
+    """Those of them that are still there."""
+    return [root for root in remembered() if is_kept(root)]

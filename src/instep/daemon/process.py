@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from instep.core.errors import InstepError
-from instep.daemon.client import NoAnswer, NotRunning, ask
+from instep.daemon.client import NoAnswer, NotRunning, answerer, ask
 from instep.daemon.lock import holder
 from instep.daemon.places import git_dir_of, is_kept, mark_stopped, output_file
 
@@ -127,12 +127,13 @@ def stop(root: Path, within_s: float = STOP_WITHIN_S) -> bool:
 
     It is asked over the socket; one that does not answer there gets SIGTERM. Raises StopFailed.
     """
-    git_dir = git_dir_of(root)
-    if git_dir is None or not is_kept(root):
-        return False
-    with suppress(OSError):  # a full disk keeps nobody from stopping
-        mark_stopped(git_dir, True)
-    pid = holder(git_dir)
+    git_dir, pid = git_dir_of(root), None
+    if git_dir is not None and is_kept(root):
+        with suppress(OSError):  # a full disk keeps nobody from stopping
+            mark_stopped(git_dir, True)
+        pid = holder(git_dir)
+    if pid is None:  # where the folder is gone, so is its lock
+        pid = answerer(root)
     if pid is None:
         return False
     try:
