@@ -221,3 +221,36 @@ def test_the_process_of_a_folder_that_is_gone_can_be_stopped(pair: Pair, tmp_pat
     again = pair.instep("down", pair.a, check=False)
     assert again.code == 2
     assert "does not exist" in again.err
+
+
+@pytest.mark.parametrize("way", ["while it runs", "while nothing runs"])
+def test_a_drive_inside_the_folder_that_goes_deletes_nothing(  # I8 I29
+    pair: Pair, tmp_path: Path, way: str
+) -> None:
+    place, drive = pair.a / "d0", tmp_path / "drive"
+    for directory in (place, drive):
+        directory.mkdir(parents=True)
+    mount = ["mount", "--bind", str(drive), str(place)]
+    subprocess.run(mount, check=True)
+    try:
+        fill(pair.a, 12)
+        pair.up()
+        pair.settle()
+        if way == "while nothing runs":
+            pair.down()
+        subprocess.run(["umount", "--lazy", place], check=True)
+        if way == "while nothing runs":
+            pair.instep("up", pair.a, pair.b)
+        eventually(lambda: "mount-gone" in codes(pair, pair.a), "named")
+        (pair.a / "d1/1").unlink()
+        (pair.a / "new").write_text("flows")
+        eventually(has(pair.b, "new", "flows"))
+        eventually(lambda: files(pair.b) == 11, "other deletions are deletions")
+        assert len(list((pair.b / "d0").iterdir())) == 4
+        subprocess.run(mount, check=True)
+        eventually(lambda: "mount-gone" not in codes(pair, pair.a), "named no more")
+        (pair.a / "d0/0").write_text("edited")
+        eventually(has(pair.b, "d0/0", "edited"))
+    finally:
+        pair.down(check=False)
+        subprocess.run(["umount", "--lazy", place], check=False)

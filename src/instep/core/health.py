@@ -46,6 +46,11 @@ _DECLARED = (
         "Bring it back (plug the drive in, mount it) or stop with: instep down",
     ),
     Condition(
+        "mount-gone",
+        "A drive was mounted at {subject} and is not now. Its files are not taken for deleted.",
+        "Mount it again. Or delete its files everywhere: git rm -r --cached DIRECTORY && git commit",
+    ),
+    Condition(
         "mass-deletion",
         "Most of the folder was deleted at once: {detail}. The deletions are held back, all else goes on.",
         "Put the files back: git checkout HEAD . Or delete them everywhere: git commit -a -m 'Delete them'",

@@ -103,7 +103,7 @@ class Committer:
         when the disk refuses.
         """
         state, done = self._state, Committed()
-        mark = state.turns.mark()
+        mark, mounted = state.turns.mark(), state.mounts.now()
         with Batch(state.staging) as batch:
             look = Look(state, batch, even_ignored, insisted)
             sights: dict[RelPath, Sight] = {}
@@ -114,6 +114,7 @@ class Committer:
                 looked.add(path)
                 self._look(look, path, sights, forked, done)
             done.odd, done.large = look.odd, look.large
+            self._hold_unmounted(sights, forked, mounted)
             deletes = any(sight.entry is None for sight in sights.values())
             deletes = deletes or any(None in edits.values() for edits in forked.values())
             if deletes and not root_is_whole(state.work_tree.root, state.work_tree.root_fd):
@@ -251,6 +252,24 @@ class Committer:
                 done.closed.add(path)
             return sight
         return None
+
+    def _hold_unmounted(
+        self,
+        sights: dict[RelPath, Sight],
+        forked: dict[Oid | None, dict[RelPath, Entry | None]],
+        mounted: dict[RelPath, int],
+    ) -> None:
+        """Take out what is missing only because a drive inside the folder is. # I8"""
+        now = self._state.mounts.now()
+        for path in [path for path, sight in sights.items() if sight.entry is None]:
+            if self._state.mounts.away(path, mounted, now):
+                del sights[path]
+        for edits in forked.values():
+            for path in [path for path, entry in edits.items() if entry is None]:
+                if self._state.mounts.away(path, mounted, now):
+                    del edits[path]
+        for since in [since for since, edits in forked.items() if not edits]:
+            del forked[since]
 
     def _gone_directory(self, under: RelPath, sights: dict[RelPath, Sight]) -> None:
         """A tracked directory is gone: so is every file in it, but for those that were never there (I3)."""

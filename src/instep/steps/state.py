@@ -29,6 +29,7 @@ from instep.steps.copies import LARGE_BYTES, Copies
 from instep.steps.gate import Gate
 from instep.steps.known import KnownFiles
 from instep.steps.lag import LagBook
+from instep.steps.mounts import Mounts
 from instep.steps.ports import Board
 from instep.steps.room import Room
 from instep.steps.turns import Turns
@@ -73,6 +74,7 @@ class FolderState:
     def __post_init__(self) -> None:
         self.lag = LagBook(self.repo.private + b"/lag")
         self.gate = Gate(self.repo)
+        self.mounts = Mounts(self.work_tree.root, self.repo.private + b"/mounts")
         self.turns = Turns(self.repo, self.board)
         self.copies = Copies(self.repo.private + b"/copies")
         self.additions = Additions()

@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 
 from instep.core.status import shown
+from instep.core.tree import lookup
 from instep.core.types import RelPath
 from instep.fs.gitdir import EVERYTHING
 from instep.fs.mounts import MountChanges
@@ -59,11 +60,28 @@ class WatchStep:
     async def _mind_mounts(self) -> None:
         """A drive that is unmounted while it is in use tells nothing else than this. # I8"""
         with closing(MountChanges()) as mounts:
+            self._mind_inner_mounts()  # what changed before is not told of
             while True:
                 await anyio.wait_readable(mounts)
                 mounts.read()
                 if await anyio.to_thread.run_sync(is_gone, self._state, abandon_on_cancel=True):
                     self._state.gone.set()
+                    continue
+                self._mind_inner_mounts()
+
+    def _mind_inner_mounts(self) -> None:
+        """A drive inside the folder came or went. # I8"""
+        state = self._state
+        changed = state.mounts.refresh(
+            lambda path: lookup(state.tree, path, state.repo.objects.tree) is not None
+        )
+        if changed:
+            self._watcher.refresh()
+            self._tell_all(set(), changed, set())
+        for point in state.mounts.missing:
+            state.board.raise_condition("mount-gone", shown(point))
+        for point in changed - state.mounts.missing:
+            state.board.clear_condition("mount-gone", shown(point))
 
     async def _listen(self) -> None:
         await self._hears.wait()
