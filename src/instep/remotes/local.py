@@ -17,6 +17,7 @@ from instep.annex.settings import disk_reserve_bytes
 from instep.annex.store import AnnexStore
 from instep.core.keys import size_of
 from instep.core.types import Key, Oid, RelPath, RemoteUuid
+from instep.fs.durable import make_directory
 from instep.fs.gitdir import EVERYTHING, GitDirectory
 from instep.fs.inotify import IN_Q_OVERFLOW, Inotify
 from instep.git.repository import Repository
@@ -78,6 +79,7 @@ class LocalRepository:
                 incoming.copy_rest(file.fileno(), None, progress)
             if not incoming.finish():
                 return False
+            make_directory(self._repo.private)
             self._store.put_file(key, incoming.path)
             return True
         finally:

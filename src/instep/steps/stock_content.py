@@ -181,7 +181,7 @@ class Giving:
 
         try:
             good = await run_stoppable(put, moved, aside=self._aside)
-        except (TakenInElsewhere, FileNotFoundError):
+        except TakenInElsewhere:
             return False
         except (OSError, InstepError) as error:
             self._failed = error.text if isinstance(error, InstepError) else error.strerror or str(error)
