@@ -8,7 +8,6 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,18 +16,17 @@ import anyio.to_thread
 from anyio.abc import ByteStream
 
 from instep import __version__
-from instep.annex.errors import SettingError
-from instep.annex.settings import read_settings, remote_rules
-from instep.core.errors import InstepError
 from instep.core.rules import Rules
 from instep.core.status import shown
 from instep.core.types import Key, Oid, RelPath, RemoteUuid
 from instep.core.why import Why
 from instep.daemon.board import StatusBoard
+from instep.daemon.live_settings import LiveSettings
 from instep.daemon.mending import Mending
 from instep.daemon.peers import Peers
 from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.service import ServiceReady
+from instep.daemon.standing import Standing
 from instep.daemon.supervise import supervise
 from instep.daemon.troubles import Troubles, print_traceback
 from instep.daemon.why import why
@@ -100,10 +98,12 @@ class Folder:
         self._rescue = RescueStep(state, self._commit.put)
         self._troubles = Troubles(board)
         self._peers = Peers(self, board, self._troubles)
-        self._settings: Mailbox[None] = Mailbox(lambda: None)
+        self._standing = Standing(state, self._commit, self._merge, self._transfer, self._peers, board)
         self._wishes = WishStep(state, opened.annex_branch, self._wishes_changed)
+        self._settings = LiveSettings(
+            state, opened.annex_branch, self._peers, self._wishes, board, self._commit.decide_again
+        )
         self._refs: Mailbox[None] = Mailbox(lambda: None)
-        self._changed = anyio.Event()
         self._mending = Mending(state, board, self._troubles)
 
     # -- running ------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class Folder:
         """Start everything, look at the whole folder once, and work until cancelled."""
         state = self._state
         state.turns.look()
-        self._set_remotes()
+        self._settings.set_remotes()
         self._commit.put(self._opened.dirty)
         self._index.start_from(state.tree, self._opened.index_differs, self._opened.index_late)
         self._transfer.want(self._opened.missing)
@@ -127,7 +127,7 @@ class Folder:
             "index": self._index.run,
             "rescue": self._rescue.run,
             "spoiled": self._spoiled.run,
-            "settings": self._follow_settings,
+            "settings": self._settings.run,
             "wishes": self._wishes.run,
             "refs": self._follow_refs,
             "remotes": self._peers.run,
@@ -180,31 +180,6 @@ class Folder:
                 if oid not in (state.head, self._locations.head):
                     (self.annex_arrived if is_annex else self.arrived)(Arrival(oid, ORIGIN))
 
-    async def _follow_settings(self) -> None:
-        """Settings and remotes take effect without a restart. # I22"""
-        state = self._state
-        while True:
-            await self._settings.take()
-            await anyio.to_thread.run_sync(state.repo.config.reload)
-            self._wishes.bell.ring()
-            self._set_remotes()
-            await self._read_settings()
-
-    async def _read_settings(self) -> None:
-        """One that is not understood decides nothing: what it is about waits, whatever held before."""
-        state, before = self._state, self._state.settings.trouble
-        try:
-            state.settings = await anyio.to_thread.run_sync(
-                read_settings, state.repo, self._opened.annex_branch
-            )
-        except SettingError as error:
-            state.settings = replace(state.settings, trouble=error)
-            self._board.raise_condition("setting-not-understood", error.setting, error.text)
-        now = state.settings.trouble
-        if before is not None and (now is None or now.setting != before.setting):
-            self._board.clear_condition("setting-not-understood", before.setting)
-        self._commit.decide_again()
-
     def _annex_moved(self) -> None:
         self._wishes.bell.ring()
         self._moved()
@@ -212,11 +187,6 @@ class Folder:
     def _wishes_changed(self) -> None:
         self._merge.retry(self._transfer.reconsider() & self._state.lag.paths.keys())
         self._refresh()
-
-    def _set_remotes(self) -> None:
-        config = self._state.repo.config
-        rules = {name: remote_rules(config, name) for name in config.remotes()}
-        self._peers.set(config.remotes(), rules, config.remote_uuids())
 
     async def _note_pointers(self) -> None:
         """Write down which files are pointers, if nothing waits to be looked at: the next start asks."""
@@ -295,7 +265,7 @@ class Folder:
 
     def _git_changed(self, what: set[str]) -> None:
         if "config" in what:
-            self._settings.ring()
+            self._settings.bell.ring()
         if "refs" in what:
             self._refs.ring()
 
@@ -312,15 +282,7 @@ class Folder:
 
     def _refresh(self) -> None:
         """Say on the board how things stand, and let go whoever waits for that."""
-        self._board.pending("paths to look at", 0 if self._commit.idle else max(1, self._commit.waiting))
-        self._board.pending("heads to merge", 0 if self._merge.idle else 1)
-        self._board.pending("files without their content", self._transfer.missing)
-        self._board.pending("files to put in place", len(self._state.lag))
-        for session in self._peers.sessions.values():
-            outstanding = session.outstanding()
-            self._board.remote(session.name, reachable=True, in_step=not outstanding, outstanding=outstanding)
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._standing.show()
 
     # -- Owner and Hands ----------------------------------------------------------------------------
 
@@ -423,43 +385,19 @@ class Folder:
     # -- Service ------------------------------------------------------------------------------------
 
     async def wait(self, remote: str | None) -> None:
-        if remote is not None and remote not in self._peers.names and remote not in self._peers.sessions:
-            raise InstepError(f"There is no remote {remote}.", "See: instep remote list")
+        self._standing.refuse_unknown(remote)
         await self._watch.look()  # events of all that was done before the call are in the queue by now
-        while self.outstanding(remote):
-            await self._changed.wait()
+        await self._standing.until_in_step(remote)
 
     def outstanding(self, remote: str | None) -> list[str]:
-        self._state.turns.look()
-        half_done = self._state.turns.half_done
-        found = [] if half_done is None else [f"waiting for {half_done}"]
-        if not self._commit.idle:
-            found.append("changes are being committed")
-        if self._state.gate.held:
-            found.append(f"{len(self._state.gate.held)} deletions are held back")
-        if self._state.gate.emptied:
-            found.append(f"{len(self._state.gate.emptied)} emptied files are held back")
-        if not self._merge.idle:
-            found.append("what arrived is being merged")
-        if self._transfer.missing:
-            found.append(f"{self._transfer.missing} files lack their content")
-        found += [f"{shown(path)}: {lag.detail or lag.cause}" for path, lag in self._state.lag.paths.items()]
-        connecting = [name for name in self._peers.connecting if remote in (None, name)]
-        found += [f"{name} is being connected" for name in connecting]
-        if remote is not None and remote not in self._peers.sessions and not connecting:
-            found.append(f"{remote} can't be reached")
-        for name, session in self._peers.sessions.items():
-            if remote in (None, name):
-                found += [f"{name}: {text}" for text in session.outstanding()]
-        return found
+        return self._standing.outstanding(remote)
 
     async def why(self, path: RelPath) -> Why:
         status = self._board.status()
         return await anyio.to_thread.run_sync(why, self._state, self._opened.annex_branch, status, path)
 
     async def remotes_changed(self) -> None:
-        await anyio.to_thread.run_sync(self._state.repo.config.reload)
-        self._set_remotes()
+        await self._settings.read_remotes()
 
     async def accept_link(self, stream: ByteStream) -> None:
         await self._peers.accept(stream)

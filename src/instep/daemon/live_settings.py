@@ -1,0 +1,68 @@
+"""The folder's settings, followed: whatever git's configuration says takes effect without a restart. # I22"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import anyio.to_thread
+
+from instep.annex.branch import AnnexBranch
+from instep.annex.errors import SettingError
+from instep.annex.settings import read_settings, remote_rules
+from instep.daemon.board import StatusBoard
+from instep.daemon.peers import Peers
+from instep.steps.mailbox import Mailbox
+from instep.steps.state import FolderState
+from instep.steps.wishes import WishStep
+
+
+class LiveSettings:
+    """Rung (`bell`) when the configuration has changed. `decide_again`: other files may be annexed now."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        state: FolderState,
+        branch: AnnexBranch,
+        peers: Peers,
+        wishes: WishStep,
+        board: StatusBoard,
+        decide_again: Callable[[], None],
+    ) -> None:
+        self._state = state
+        self._branch = branch
+        self._peers = peers
+        self._wishes = wishes
+        self._board = board
+        self._decide_again = decide_again
+        self.bell: Mailbox[None] = Mailbox(lambda: None)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            await self.bell.take()
+            await self.read_remotes()
+            self._wishes.bell.ring()
+            await self._read_settings()
+
+    async def read_remotes(self) -> None:
+        """Take up the remotes as the configuration has them now."""
+        await anyio.to_thread.run_sync(self._state.repo.config.reload)
+        self.set_remotes()
+
+    def set_remotes(self) -> None:
+        """As the configuration was read last."""
+        config = self._state.repo.config
+        rules = {name: remote_rules(config, name) for name in config.remotes()}
+        self._peers.set(config.remotes(), rules, config.remote_uuids())
+
+    async def _read_settings(self) -> None:
+        """One that is not understood decides nothing: what it is about waits, whatever held before."""
+        state, before = self._state, self._state.settings.trouble
+        try:
+            state.settings = await anyio.to_thread.run_sync(read_settings, state.repo, self._branch)
+        except SettingError as error:
+            state.settings = replace(state.settings, trouble=error)
+            self._board.raise_condition("setting-not-understood", error.setting, error.text)
+        now = state.settings.trouble
+        if before is not None and (now is None or now.setting != before.setting):
+            self._board.clear_condition("setting-not-understood", before.setting)
+        self._decide_again()
