@@ -4,7 +4,8 @@ All stood at one tree then. Of a path that nobody touched, and of one that users
 it is known what must become of it, whatever else happened and whoever was away: that nobody's deletion is
 undone (I17), no edit is lost or doubled (I1, I5), no move loses a child (I18). Places hang together where one
 lies in the other, or a user moved one to the other; what hangs together and was touched in two folders is
-contested, and of that the model says nothing here (that no content is lost, the ledgers say).
+contested, and of that the model says nothing here (that no content is lost, the ledgers say). Nor of what has
+the same content: it may be taken for the new name of what is contested, as git takes it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -96,16 +97,23 @@ class Expected:
 
     def _faults(self, found: Tree) -> Iterator[str]:
         trees = [self._base, *(account.tree for account in self._accounts)]
+        disputed = [tree[path] for tree in trees for path in tree if self._is_contested(path)]
+        moved = {content for _, content in disputed}
         for path in sorted(set(found).union(*trees)):
-            if any(group.covers(path) for group in self._contested):
+            if self._is_contested(path):
                 continue
             if b".variant-" in path and self._contested:
                 continue
             owner = next((min(group.owners) for group in self._sure if group.covers(path)), None)
             due = (self._base if owner is None else self._accounts[owner].tree).get(path)
+            if due is not None and due[1] in moved:
+                continue
             if found.get(path) != due:
                 who = "nobody" if owner is None else f"only number {owner}"
                 yield f"{path!r}: {brief(found.get(path))}, not {brief(due)}; {who} touched it"
+
+    def _is_contested(self, path: bytes) -> bool:
+        return any(group.covers(path) for group in self._contested)
 
 
 def _groups(accounts: Sequence[Account]) -> list[_Group]:
