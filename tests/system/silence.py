@@ -32,7 +32,8 @@ def eventually_clean(folders: Iterable[Path]) -> None:
     try:
         eventually(is_clean)
     except AssertionError:
-        assert not any(found.values()), found
+        how = [run_git(folder, "diff", "HEAD", "--raw", "-p") for folder in folders]
+        assert not any(found.values()), (found, how)
 
 
 def assert_silence(*folders: Path) -> None:
