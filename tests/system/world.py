@@ -202,6 +202,8 @@ class World:
                 account.contested(path)
 
     def _git(self, number: int, *args: str | bytes) -> None:
+        """git-annex, which git calls, tries again for minutes where no space is left: it is given some."""
+        self.free()
         self._has_staged.add(number)
         run_git(self.folder(number), *args, check=False)
 
