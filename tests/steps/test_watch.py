@@ -74,6 +74,26 @@ def test_a_new_directory_is_looked_through(a: Side, told: Told) -> None:  # I21
     assert told.dirty | told.scans >= {p("d")}
 
 
+def test_what_was_not_told_because_that_failed_is_looked_for(a: Side) -> None:  # I21 I26
+    """The kernel tells everything once."""
+    told: list[RelPath] = []
+    failures = [OSError(24, "too many open files")]
+
+    def take(dirty: Iterable[RelPath], scans: Iterable[RelPath]) -> None:
+        if failures:
+            raise failures.pop()
+        told.extend([*dirty, *scans])
+
+    step = WatchStep(a.state, a.opened.watcher, take, lambda _: None, lambda _: None)
+    a.write("one", "1")
+    with pytest.raises(OSError, match="too many"):
+        step.read()
+    step.read()
+    assert told == [p("")]
+    step.read()
+    assert told == [p("")]
+
+
 def test_ignored_and_private_files_are_not_told_of(a: Side, told: Told) -> None:  # I22 I23
     a.write(".git/info/exclude", "*.log\n")
     told.read()

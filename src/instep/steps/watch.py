@@ -46,6 +46,8 @@ class WatchStep:
         self._tell_git = tell_git
         self._tell_busy = tell_busy
         self._looking = anyio.Lock()
+        self._lost = False
+        """Whether something was taken from the watcher and not told of, because that failed."""
         self._unheard = anyio.Event()
         self._hears = anyio.Event()
         self._note_unheard()
@@ -85,6 +87,8 @@ class WatchStep:
 
     async def _listen(self) -> None:
         await self._hears.wait()
+        if self._lost:
+            self.read()
         while True:
             await anyio.wait_readable(self._watcher)
             self.read()
@@ -100,29 +104,42 @@ class WatchStep:
         """As read; and have a look where the kernel can't tell. # I21"""
         self.read()
         async with self._looking:
-            watcher = self._watcher
-            if watcher.unheard:
-                self._regain()
-                unheard = watcher.unheard
+            if self._watcher.unheard:
                 try:
-                    seen = await anyio.to_thread.run_sync(watcher.look, unheard, abandon_on_cancel=True)
-                except OSError:
-                    if not is_gone(self._state):
-                        raise
-                    self._state.gone.set()
-                    return
-                self._tell_all(seen.dirty, seen.scan, watcher.look_at_git())
+                    await self._look()
+                except BaseException:  # a cancel too: what was seen is not seen again
+                    self._lost = True
+                    raise
         self._note_unheard()
+
+    async def _look(self) -> None:
+        watcher = self._watcher
+        self._regain()
+        unheard = watcher.unheard
+        try:
+            seen = await anyio.to_thread.run_sync(watcher.look, unheard, abandon_on_cancel=True)
+        except OSError:
+            if not is_gone(self._state):
+                raise
+            self._state.gone.set()
+        else:
+            self._tell_all(seen.dirty, seen.scan, watcher.look_at_git())
 
     def read(self) -> None:
         """Take in all that the kernel has told so far; what was done before this call is among it."""
+        lost, self._lost = self._lost, True
         observed = self._watcher.read()
+        if lost:  # I21
+            self._watcher.refresh()
+            observed.scan.add(RelPath(b""))
+            observed.extra |= EVERYTHING
         if observed.root_gone and is_gone(self._state):
             self._state.gone.set()
             return
         self._tell_all(observed.dirty, observed.scan, observed.extra)
         if observed.busy:
             self._tell_busy(observed.busy)
+        self._lost = False
         self._note_unheard()
 
     def _regain(self) -> None:
