@@ -35,7 +35,11 @@ class Desk:
         self.annexed: list[Arrival] = []
         self.merged: list[Merged] = []
         self.landed: list[tuple[Key, set[RelPath]]] = []
+        self.asked: list[Want | Cancel] = []
         self.transfer = TransferStep(side.state, self._land, self._wake)
+        self.serving = anyio.Event()
+        """Until this is set, the link is read, and nothing is asked or answered."""
+        self.serving.set()
         self._happened = anyio.Event()
 
     def _wake(self) -> None:
@@ -98,7 +102,9 @@ class Desk:
         self._wake()
 
     def wanted(self, session: Session, frame: Want | Cancel) -> None:
+        self.asked.append(frame)
         self.transfer.asked(session, frame)
+        self._wake()
 
     def offered(self, session: Session, keys: Sequence[Key]) -> None:
         self.transfer.offered(session.name)
@@ -114,13 +120,17 @@ class Desk:
             async with open_link(stream, self.hello(), dialled=dialled) as link:
                 self.session = Session(self.side.state, link, name, self)
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self.transfer.serve, self.session)
+                    tasks.start_soon(self._serve, self.session)
                     await self._talk(self.session)
                     tasks.cancel_scope.cancel()
         finally:
             self.session = None
             self.over = True
             self._wake()
+
+    async def _serve(self, session: Session) -> None:
+        await self.serving.wait()
+        await self.transfer.serve(session)
 
     async def _talk(self, session: Session) -> None:
         try:

@@ -2,11 +2,12 @@
 
 import os
 
+import anyio
 import pytest
 
 from instep.core.keys import make_key
 from instep.core.types import Key, RelPath
-from instep.remotes.frames import Content, Frame, NoContent, Want
+from instep.remotes.frames import Cancel, Content, Frame, NoContent, Want
 from instep.steps.download import PARTS, WINDOW_BYTES
 from instep.steps.transfer import LARGE_AT_ONCE, SMALL_AT_ONCE
 from instep.steps.upload import PIECE_BYTES
@@ -122,6 +123,18 @@ async def test_what_nobody_has_is_said(a: Side, b: Side) -> None:
             pass
         assert frame.id == 7
     assert two.landed == []
+
+
+async def test_what_is_asked_before_anybody_answers_is_answered(a: Side) -> None:  # I13 I29
+    key = stored(a, big("film"))
+    one = Desk(a)
+    one.serving = anyio.Event()
+    async with stranger(one) as raw:
+        for want in (Want(1, key), Want(2, key), Cancel(2)):
+            await raw.send(want)
+        await one.until(lambda: len(one.asked) == 3)
+        one.serving.set()
+        assert (await content(raw)).id == 1
 
 
 @pytest.mark.parametrize(("offset", "limit", "expected"), [(0, 5, 5), (1990, 100, 14), (5000, 100, 0)])

@@ -163,15 +163,16 @@ class TransferStep:
 
     async def serve(self, session: Session) -> None:
         """Ask this peer and answer it, as long as its link lives."""
-        name = session.name
+        name, uploads = session.name, self._uploads_to(session)
         try:
             async with anyio.create_task_group() as tasks:
                 self.bells[name] = Mailbox(lambda: None)
-                self._uploads[name] = Uploads(self._state, session, tasks, self._suspect)
+                uploads.begin(tasks)
                 self.offered(name)
                 await self._start(name, tasks, partial(self._download, session))
         finally:
-            del self.bells[name], self._uploads[name]
+            uploads.pause()
+            del self.bells[name]
             self._ring()
 
     async def serve_stock(self, name: str, take: Take) -> None:
@@ -272,8 +273,14 @@ class TransferStep:
 
     def asked(self, session: Session, frame: Want | Cancel) -> None:
         """The peer wants something of us, or doesn't any more."""
-        if (uploads := self._uploads.get(session.name)) is not None:
-            uploads.asked(frame)
+        self._uploads_to(session).asked(frame)
+
+    def _uploads_to(self, session: Session) -> Uploads:
+        """Those of this link: it is read before it is served, so either may come first."""
+        known = self._uploads.get(session.name)
+        if known is None or known.session is not session:
+            known = self._uploads[session.name] = Uploads(self._state, session, self._suspect)
+        return known
 
     def _progress(self, name: str, wanted: Wanted) -> None:
         self._state.board.transfer(

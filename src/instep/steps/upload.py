@@ -23,29 +23,49 @@ MAX_OPEN = 64
 
 
 class Uploads:
-    """The answers to one peer."""
+    """The answers to one peer over one link. What is asked before `begin`, and what was cut by `pause`, is
+    answered from the next `begin` on: nobody asks for it again as long as the link lives.
+    """
 
-    def __init__(
-        self, state: FolderState, session: Session, tasks: TaskGroup, suspect: Callable[[Key], None]
-    ) -> None:
+    def __init__(self, state: FolderState, session: Session, suspect: Callable[[Key], None]) -> None:
+        self.session = session
         self._state = state
-        self._session = session
-        self._tasks = tasks
+        self._tasks: TaskGroup | None = None
         self._suspect = suspect
         self._given: dict[tuple[Key, bool], None] = {}
         self._open: dict[int, anyio.CancelScope] = {}
+        self._waiting: dict[int, Want] = {}
+
+    def begin(self, tasks: TaskGroup) -> None:
+        """Answer, in tasks of this group."""
+        self._tasks = tasks
+        waiting, self._waiting = self._waiting, {}
+        for want in waiting.values():
+            self._start(want, tasks)
+
+    def pause(self) -> None:
+        """The group has come to its end."""
+        self._tasks = None
 
     def asked(self, frame: Want | Cancel) -> None:
         """The peer wants something, or doesn't any more. Raises ProtocolError for far too much."""
         if isinstance(frame, Cancel):
+            self._waiting.pop(frame.id, None)
             if (scope := self._open.get(frame.id)) is not None:
                 scope.cancel()
             return
-        if len(self._open) >= MAX_OPEN or frame.id in self._open:
+        known = self._open.keys() | self._waiting.keys()
+        if len(known) >= MAX_OPEN or frame.id in known:
             raise ProtocolError("More content was asked for at a time than a folder asks for.")
         self._note(frame)
-        scope = self._open[frame.id] = anyio.CancelScope()
-        self._tasks.start_soon(self._answer, frame, scope)
+        if self._tasks is None:
+            self._waiting[frame.id] = frame
+        else:
+            self._start(frame, self._tasks)
+
+    def _start(self, want: Want, tasks: TaskGroup) -> None:
+        scope = self._open[want.id] = anyio.CancelScope()
+        tasks.start_soon(self._answer, want, scope)
 
     def _note(self, want: Want) -> None:
         if want.offset:
@@ -65,15 +85,18 @@ class Uploads:
                 await self._send(want)
         except LinkError:
             pass  # whoever reads the link hears of its end too
+        except BaseException:  # the peer did not take it back: that is told by the scope
+            self._waiting[want.id] = want
+            raise
         finally:
             self._open.pop(want.id, None)
             self._state.board.transfer_done(self._ident(want))
 
     def _ident(self, want: Want) -> str:
-        return f"{self._session.name}/to/{want.id}"
+        return f"{self.session.name}/to/{want.id}"
 
     async def _send(self, want: Want) -> None:
-        link = self._session.link
+        link = self.session.link
         try:
             if want.by_path and link.agreement.protocol >= 2:
                 path = await anyio.to_thread.run_sync(self._state.store.find, want.key)
@@ -93,13 +116,13 @@ class Uploads:
             count = max(0, min(PIECE_BYTES, end - offset))
             data = await anyio.to_thread.run_sync(os.pread, file.fileno(), count, offset)
             last = offset + len(data) >= end or not data
-            await self._session.link.send(Content(want.id, offset, total, data, last))
+            await self.session.link.send(Content(want.id, offset, total, data, last))
             offset += len(data)
             if last:
                 return
             self._state.board.transfer(
                 self._ident(want),
-                remote=self._session.name,
+                remote=self.session.name,
                 path=shown(want.key),
                 direction="send",
                 done_bytes=offset,
