@@ -244,6 +244,24 @@ async def test_of_two_links_both_keep_the_one_that_the_lower_dialled(
         tasks.cancel_scope.cancel()
 
 
+async def test_who_called_before_it_was_a_remote_gets_its_name(
+    low: Owner, high: Owner, tmp_path: Path
+) -> None:  # I29
+    async with (
+        anyio.create_task_group() as tasks,
+        serving(tasks, tmp_path / "l", low),
+        serving(tasks, tmp_path / "h", high),
+    ):
+        low.peers.set({"h": str(tmp_path / "h")})
+        tasks.start_soon(low.peers.run)
+        await low.until(h=True)
+        high.peers.set({"l": str(tmp_path / "l")})
+        tasks.start_soon(high.peers.run)
+        await high.until(l=True)
+        assert list(high.peers.sessions) == ["l"]
+        tasks.cancel_scope.cancel()
+
+
 async def test_an_address_over_the_network_does_not_stop_the_others(
     low: Owner, tmp_path: Path
 ) -> None:  # I25

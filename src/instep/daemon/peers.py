@@ -43,6 +43,7 @@ from instep.steps.stock import StockSession
 
 PAUSED = "paused"
 NOT_NOW = "paused or removed on the other side"
+NAMED_NOW = "it is one of the remotes there now"
 SIGN_OF_LIFE_WITHIN_S = 5.0
 """A link that is silent for longer after the network changed is dead."""
 
@@ -302,6 +303,9 @@ class Peers:
         uuid, ours = link.peer.uuid, self._owner.hello().uuid
         while (other := self._links.get(uuid)) is not None:
             if other.link.dialled != link.dialled and not is_kept(ours, uuid, dialled=link.dialled):
+                if link.dialled and other.name != name:  # it called before it was a remote: let it call again
+                    other.farewell = NAMED_NOW
+                    other.scope.cancel()
                 await link.aclose("there is a link already")
                 return
             other.scope.cancel()
