@@ -35,6 +35,8 @@ NAMES = [
 @pytest.mark.parametrize("large", [False, True], ids=["git", "annex"])
 def test_every_name_arrives_and_leaves(running: Pair, large: bool) -> None:  # I1 I24
     files = {name: (b"%d\n" % n) + b"." * (100_000 * large) for n, name in enumerate(NAMES)}
+    for n in range(len(NAMES)):  # so that what is deleted below is not the whole folder (I8)
+        write(running.a, f"stays/{n}", b"stays %d\n" % n)
     for name, data in files.items():
         write(running.a, name, data)
     running.wait(running.a)
