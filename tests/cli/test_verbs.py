@@ -178,7 +178,9 @@ def test_watching_prints_a_line_per_change(instep: Instep, tmp_path: Path) -> No
 
 def test_following_the_log(instep: Instep, tmp_path: Path) -> None:
     instep("up", "folder")
-    command = [sys.executable, fake_instep.__file__, "log", "folder", "-f", "--json"]
+    # A shell that runs the tests in the background has them ignore the signal.
+    heeding = ["env", "--default-signal=INT"]
+    command = [*heeding, sys.executable, fake_instep.__file__, "log", "folder", "-f", "--json"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout is not None
         assert [json.loads(following.stdout.readline())["event"] for _ in range(2)] == ["start", "test"]
