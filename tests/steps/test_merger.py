@@ -197,11 +197,32 @@ def test_a_writer_keeps_its_file_and_the_merge_goes_on(a: Side, b: Side) -> None
         file.flush()
         assert b.commit("x").still_open == {p("x")}
     (fork,) = b.commit("x").forks
+    assert fork in b.state.forks
     b.merger.merge(Arrival(fork, ""))
+    assert not b.state.forks
     b.merger.retry(list(b.state.lag.paths))
     a.merge(b)
     files = same(a, b)
     assert sorted(files.values()) == sorted([b"1\nmine\n", b"theirs\n", b"2"])
+
+
+def test_a_fork_is_known_at_the_next_start(a: Side, b: Side, side: SideMaker) -> None:  # I1 I27
+    met(a, b, "x", "1\n")
+    a.save("x", "theirs\n")
+    with open(b.folder / "x", "ab") as file:
+        b.merge(a)
+        file.write(b"mine\n")
+    (fork,) = b.commit("x").forks
+    b.git("gc", "-q", "--prune=now")
+    b = side("b")
+    assert list(b.state.forks) == [fork]
+    b.merger.retry([p("x")])
+    assert b.files() == {"x": b"theirs\n"}, "the edit is in its fork, and nowhere else"
+    b.merger.merge(Arrival(fork, ""))
+    assert list(b.state.forks) == list(side("b").state.forks) == []
+    b = side("b")
+    a.merge(b)
+    assert sorted(same(a, b).values()) == [b"1\nmine\n", b"theirs\n"]
 
 
 def test_a_writer_that_changes_nothing_holds_nothing_up(a: Side, b: Side) -> None:

@@ -206,8 +206,8 @@ class Folder:
         self._note_files(done)
         self._commit.mind_gate()
         self._commit.add(done.large)
-        for fork in done.forks:
-            self._merge.arrived(Arrival(fork, ""))
+        if done.forks:
+            self._merge.mind_forks()
         self._merge.retry(done.unchanged_lag)
         self._content_moved(done)
         self._index.touch(change.path for change in done.changes)

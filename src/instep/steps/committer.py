@@ -136,8 +136,9 @@ class Committer:
                     self._move_branch(done.commit, done)
             finally:
                 state.coming = None
+            done.forks += commits.values()
+            state.forks.add(done.forks)
             for since, edits in forked.items():
-                done.forks.append(commits[since])
                 for path, entry in edits.items():
                     state.lag.moved(path, entry, commits[since])
             state.lag.save()

@@ -63,6 +63,10 @@ class MergeStep:
         self.mailbox.content.arrivals.append(arrival)
         self.mailbox.ring()
 
+    def mind_forks(self) -> None:
+        """An edit was committed that is to be merged."""
+        self.mailbox.ring()
+
     def retry(self, paths: Iterable[RelPath]) -> None:
         """These lag, or their content has come."""
         self.mailbox.content.retry.update(paths)
@@ -71,10 +75,12 @@ class MergeStep:
 
     @property
     def idle(self) -> bool:
-        return not self.busy and not self.mailbox.waiting
+        return not self.busy and not self.mailbox.waiting and not self._state.forks
 
     async def run(self) -> None:
         """Work until cancelled."""
+        if self._state.forks:
+            self.mind_forks()
         async with anyio.create_task_group() as self._timers:
             while True:
                 self.busy = False
@@ -97,43 +103,56 @@ class MergeStep:
         return Incoming(retry=set(self._state.lag.paths))
 
     async def _turn(self, incoming: Incoming) -> None:
+        await self._merge_forks()
         while incoming.arrivals:
             await self._merge(incoming.arrivals[0])
             incoming.arrivals.pop(0)
+            await self._merge_forks()
         if incoming.retry:
             await self._retry(set(incoming.retry))
             incoming.retry.clear()
+            await self._merge_forks()
+
+    async def _merge_forks(self) -> None:
+        for fork in self._state.forks:
+            if fork in self._state.forks:  # else it was merged with a later one
+                await self._merge(Arrival(fork, ""))
 
     async def _retry(self, paths: set[RelPath]) -> None:
-        while True:
-            try:
-                self._tell(await self._state.work(lambda: self._merger.retry(paths)))
-            except RefMoved:
-                self._put(await self._state.work(self._merger.follow_branch))
-            else:
-                return
+        while await self._attempt(lambda done: self._merger.retry(paths, done)) is None:
+            pass
 
     async def _merge(self, arrival: Arrival) -> None:
         self._state.board.activity("merge", f"taking in what came from {arrival.origin or 'here'}")
         answer = arrival.answer or ignore_answer
-        while True:
-            try:
-                merged = await self._state.work(lambda: self._merger.merge(arrival))
-            except IncompleteError as error:
-                answer("incomplete", str(error))
-            except BadArrivalError as error:
-                answer("refused", str(error))
-                self._state.board.raise_condition("remote-refused", arrival.origin, str(error))
-            except RefMoved:
-                self._put(await self._state.work(self._merger.follow_branch))
-                continue
-            else:
-                self._tell(merged)
-                if merged.unfinished:
-                    continue
-                answer("durable", "")
-                self._join_later(arrival, merged)
-            return
+        try:
+            merged = None
+            while merged is None or merged.unfinished:
+                merged = await self._attempt(lambda done: self._merger.merge(arrival, done))
+        except IncompleteError as error:
+            answer("incomplete", str(error))
+        except BadArrivalError as error:
+            answer("refused", str(error))
+            self._state.board.raise_condition("remote-refused", arrival.origin, str(error))
+        else:
+            answer("durable", "")
+            self._join_later(arrival, merged)
+
+    async def _attempt(self, do: Callable[[Merged], object]) -> Merged | None:
+        """One go, as the folder's one writer; what came of it is told. None: somebody else moved the branch
+        meanwhile, and it is followed."""
+        done = Merged()
+        try:
+            await self._state.work(lambda: do(done))
+        except BaseException as error:
+            if done.local:
+                self._tell(Merged(local=done.local))  # what was committed on the way stands
+            if not isinstance(error, RefMoved):
+                raise
+            self._put(await self._state.work(self._merger.follow_branch))
+            return None
+        self._tell(done)
+        return done
 
     def _join_later(self, arrival: Arrival, merged: Merged) -> None:
         """Come back to a head that only has to be joined, each time after a longer while. # I13 I19"""

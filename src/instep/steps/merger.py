@@ -69,17 +69,20 @@ class Merger:
         self._placed = Placed(state)
         self.follow_branch = committer.follow_branch
 
-    def merge(self, arrival: Arrival) -> Merged:
-        """Bring the folder to where its own head and the arrived one meet.
+    def merge(self, arrival: Arrival, done: Merged | None = None) -> Merged:
+        """Bring the folder to where its own head and the arrived one meet. What was committed on the way is
+        in `done`, whatever is raised.
 
         Raises BadArrivalError or IncompleteError (nothing was moved), RefMoved (somebody else moved the
         branch, or checked out another: call again), OSError.
         """
         with self._state.repo.objects.writing(arrival.objects):
-            return self._merge(arrival)
+            merged = self._merge(arrival, Merged() if done is None else done)
+        self._state.forks.settle(self._state.head)
+        return merged
 
-    def _merge(self, arrival: Arrival) -> Merged:
-        state, done = self._state, Merged()
+    def _merge(self, arrival: Arrival, done: Merged) -> Merged:
+        state = self._state
         state.check_head()
         check_arrival(state.repo, arrival)
         fresh = dict(arrival.objects)
@@ -110,9 +113,10 @@ class Merger:
         done.unfinished = True
         return done
 
-    def retry(self, paths: Iterable[RelPath]) -> Merged:
-        """Try again to put in place what lags, and content that has come. Raises RefMoved, OSError."""
-        state, done = self._state, Merged()
+    def retry(self, paths: Iterable[RelPath], done: Merged | None = None) -> Merged:
+        """Try again to put in place what lags, and content that has come; `done` as in `merge`. Raises
+        RefMoved, OSError."""
+        state, done = self._state, Merged() if done is None else done
         state.check_head()
         changes: list[Change] = []
         for path in sorted(paths):

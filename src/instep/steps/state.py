@@ -26,6 +26,7 @@ from instep.git.repository import Repository
 from instep.git.sparse import SparseCheckout
 from instep.steps.additions import Additions
 from instep.steps.copies import LARGE_BYTES, Copies
+from instep.steps.forks import Forks
 from instep.steps.gate import Gate
 from instep.steps.known import KnownFiles
 from instep.steps.lag import LagBook
@@ -73,6 +74,7 @@ class FolderState:
 
     def __post_init__(self) -> None:
         self.lag = LagBook(self.repo.private + b"/lag")
+        self.forks = Forks(self.repo)
         self.gate = Gate(self.repo)
         self.mounts = Mounts(self.work_tree.root, self.repo.private + b"/mounts")
         self.turns = Turns(self.repo, self.board)
