@@ -19,6 +19,7 @@ from .worktree import read, write
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarPair]:
     """Two folders in step over ssh; each test leaves them so."""
     with FarPair(tmp_path_factory.mktemp("linked")) as pair:
+        write(pair.a, "from-the-start", b"whole\n")
         yield pair.up()
 
 
@@ -111,7 +112,7 @@ def test_a_key_for_one_folder_reaches_nothing_else(linked: FarPair, tmp_path: Pa
     said = linked.instep("up", tmp_path / "c", f"{LIMITED}:secret")
     assert "it was a git-annex repository" in said.out, "that folder, whatever is asked for"
     linked.wait(tmp_path / "c")
-    assert read(tmp_path / "c", "1") == b"1"
+    assert read(tmp_path / "c", "from-the-start") == b"whole\n"
     assert not os.path.lexists(tmp_path / "c/x")
     assert os.listdir(linked.far.home / "secret") == ["x"]
     write(tmp_path / "c", "from-c", b"through the middle\n")
@@ -129,7 +130,7 @@ def test_the_ssh_that_git_uses(tmp_path: Path, linked: FarPair) -> None:
     (tmp_path / "c/.git/config").open("a").write(f"[core]\n\tsshCommand = '{wrapper}'\n")
     linked.instep("up", tmp_path / "c", linked.far.address("Docs"))
     linked.wait(tmp_path / "c")
-    assert read(tmp_path / "c", "1") == b"1"
+    assert read(tmp_path / "c", "from-the-start") == b"whole\n"
     calls = (tmp_path / "called").read_text().splitlines()
     assert any("BatchMode=yes" in call and call.endswith("instep link Docs") for call in calls)
     linked.instep("down", tmp_path / "c")

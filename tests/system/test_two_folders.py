@@ -86,6 +86,8 @@ def test_a_directory_is_moved(sides: Sides) -> None:  # I1 I18 I21
 
 def test_a_filled_directory_is_moved_in_and_out(sides: Sides, tmp_path: Path) -> None:  # I21
     outside = tmp_path / "outside"
+    for n in range(60):  # most of the folder is to stay, else its going is asked about (I8)
+        write(sides.here, f"stays/{n}", b"%d\n" % n)
     for n in range(40):
         write(outside, f"deep/{n % 4}/{n}", b"%d\n" % n)
     os.rename(outside, join(sides.here, "guest"))
