@@ -69,6 +69,15 @@ BUGS = {
             "steps/test_committer.py::test_no_deletion_of_a_lagging_path_either_once_the_folder_is_another_one",
         ),
     ),
+    "an edit beside the branch is not waited for": Bug(  # I1 I5
+        "steps/committer.py",
+        "            state.forks.add(done.forks)\n",
+        "",
+        (
+            "steps/test_merge.py::test_an_edit_met_on_the_way_while_somebody_moves_the_branch",
+            "steps/test_merge.py::test_a_fork_of_the_process_before_is_merged",
+        ),
+    ),
     "a merge's parents stand as they came": Bug(  # I14
         "core/commit.py",
         "tuple(sorted(by_oid))",
