@@ -56,11 +56,10 @@ from instep.steps.gone import FolderGone
 from instep.steps.index import IndexStep
 from instep.steps.install import Installer
 from instep.steps.locations import LocationStep
-from instep.steps.mailbox import Mailbox
 from instep.steps.merge import MergeStep
 from instep.steps.merger import Merged, Merger
 from instep.steps.pointers import PointerBook
-from instep.steps.pushed import ORIGIN, PushedRefs
+from instep.steps.refs import RefStep
 from instep.steps.rescue import RescueStep
 from instep.steps.session import Session
 from instep.steps.spoiled import SpoiledStep
@@ -70,7 +69,6 @@ from instep.steps.transfer import TransferStep
 from instep.steps.watch import WatchStep
 from instep.steps.wishes import WishStep
 
-REFS_AFTER_S = 0.1
 FINISH_WITHIN_S = 5.0
 
 
@@ -94,7 +92,6 @@ class Folder:
         self._spoiled = SpoiledStep(state, self._transfer.want, self._landed)
         self._locations = LocationStep(state, opened.annex_branch, self._annex_moved)
         self._index = IndexStep(state, self._note_pointers)
-        self._pushed = PushedRefs(state)
         self._rescue = RescueStep(state, self._commit.put)
         self._troubles = Troubles(board)
         self._peers = Peers(self, board, self._troubles)
@@ -103,7 +100,9 @@ class Folder:
         self._settings = LiveSettings(
             state, opened.annex_branch, self._peers, self._wishes, board, self._commit.decide_again
         )
-        self._refs: Mailbox[None] = Mailbox(lambda: None)
+        self._refs = RefStep(
+            state, self._commit, self._locations, self._spoiled, arrived=self.arrived, moved=self._moved
+        )
         self._mending = Mending(state, board, self._troubles)
 
     # -- running ------------------------------------------------------------------------------------
@@ -129,7 +128,7 @@ class Folder:
             "spoiled": self._spoiled.run,
             "settings": self._settings.run,
             "wishes": self._wishes.run,
-            "refs": self._follow_refs,
+            "refs": self._refs.run,
             "remotes": self._peers.run,
         }
         loop = asyncio.get_running_loop()
@@ -140,7 +139,7 @@ class Folder:
                     ready_step = self._mending.ready(name, step)
                     tasks.start_soon(supervise, name, ready_step, self._troubles)
                 self._moved()
-                self._refs.ring()
+                self._refs.bell.ring()
                 self._mending.tell(self._opened.mended)
                 self._board.started()
                 ready(self)
@@ -160,25 +159,6 @@ class Folder:
                 await finish()
             except Exception as error:
                 print_traceback(error)
-
-    async def _follow_refs(self) -> None:
-        """A branch that somebody else moved is followed. Most moves are our own, and seen a moment later to
-        be none; a moment, so that this never stands in the way of what moved it."""
-        state = self._state
-        while True:
-            await self._refs.take()
-            state.turns.hint()
-            self._moved()
-            await anyio.sleep(REFS_AFTER_S)
-            branch = state.repo.refs.head_branch()
-            if branch != state.branch or state.repo.refs.read(state.branch_ref) != state.head:
-                self._commit.check_branch()
-            if state.repo.refs.read("refs/heads/git-annex") != self._locations.head:
-                self._locations.look_again()
-                self._spoiled.look()
-            for is_annex, oid in await self._pushed.news():
-                if oid not in (state.head, self._locations.head):
-                    (self.annex_arrived if is_annex else self.arrived)(Arrival(oid, ORIGIN))
 
     def _annex_moved(self) -> None:
         self._wishes.bell.ring()
@@ -267,7 +247,7 @@ class Folder:
         if "config" in what:
             self._settings.bell.ring()
         if "refs" in what:
-            self._refs.ring()
+            self._refs.bell.ring()
 
     def _moved(self) -> None:
         """The branch moved, or a step has nothing more to do: tell the peers and whoever waits."""

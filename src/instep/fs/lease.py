@@ -9,8 +9,13 @@ asked to send SIGURG instead, which is ignored unless someone asks for it.
 
 import errno
 import fcntl
+import os
 import signal
+import stat
 from enum import Enum
+
+from instep.core.types import RelPath
+from instep.fs.beneath import lstat_beneath, open_beneath
 
 
 class Writers(Enum):
@@ -21,6 +26,7 @@ class Writers(Enum):
     UNKNOWN = "unknown"
 
 
+_PROBE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
 _NO_ANSWER = frozenset(
     {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 )
@@ -55,3 +61,24 @@ def writer_state(fd: int) -> Writers:
     if state is Writers.NONE:
         give_back(fd)
     return state
+
+
+def will_be_closed(root: bytes, path: RelPath) -> bool:
+    """Whether a writer has the file open by this very name, so that its closing will be told of that name."""
+    try:
+        root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        st = lstat_beneath(root_fd, path)
+        if not stat.S_ISREG(st.st_mode) or st.st_nlink != 1:
+            return False
+        fd = open_beneath(root_fd, path, _PROBE)
+    except OSError:
+        return False
+    finally:
+        os.close(root_fd)
+    try:
+        return writer_state(fd) is Writers.OPEN
+    finally:
+        os.close(fd)

@@ -9,16 +9,14 @@ the kernel drops some, everything is to be looked at again (I21).
 import contextlib
 import errno
 import os
-import stat
 from dataclasses import dataclass, field
 
 from instep.core.types import RelPath
 from instep.fs import inotify as i
-from instep.fs import lease
-from instep.fs.beneath import lstat_beneath, open_beneath
+from instep.fs.beneath import open_beneath
 from instep.fs.gitdir import EVERYTHING, GitDirectory
 from instep.fs.inotify import Ears, Event, open_ears
-from instep.fs.lease import Writers
+from instep.fs.lease import will_be_closed
 from instep.fs.pictures import Pictures, Seen
 from instep.fs.scan import Skip
 from instep.fs.watched import WatchedDirectory, WatchedTree
@@ -33,7 +31,6 @@ _MASK = (
 )
 
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_PROBE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
 _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _UNREADABLE = frozenset({errno.EACCES, errno.EPERM, errno.EIO})
 
@@ -371,31 +368,11 @@ class TreeWatcher:
             if mask & _CERTAIN:
                 self._open.discard(path)
                 observed.dirty.add(path)
-            elif path in self._open or self._is_open(path):
+            elif path in self._open or will_be_closed(self._root, path):
                 self._open.add(path)
                 observed.busy.add(path)
             else:
                 observed.dirty.add(path)
-
-    def _is_open(self, path: RelPath) -> bool:
-        """Whether a writer has it open by this very name, so that its closing will be reported here."""
-        try:
-            root_fd = os.open(self._root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            st = lstat_beneath(root_fd, path)
-            if not stat.S_ISREG(st.st_mode) or st.st_nlink != 1:
-                return False
-            fd = open_beneath(root_fd, path, _PROBE)
-        except OSError:
-            return False
-        finally:
-            os.close(root_fd)
-        try:
-            return lease.writer_state(fd) is Writers.OPEN
-        finally:
-            os.close(fd)
 
     def _overflow(self, observed: Observed) -> None:
         """The kernel dropped events: everything is watched and to be looked at anew. # I21"""
