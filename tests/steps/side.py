@@ -201,3 +201,32 @@ class Side:
 
 SideMaker = Callable[..., Side]
 """`side("a")` gives a new folder, opened; see the fixture."""
+
+
+def met(a: Side, b: Side, name: str = "start", data: bytes | str = "start\n") -> None:
+    """Both sides stand at one commit."""
+    a.save(name, data)
+    b.merge(a)
+    assert a.head == b.head
+
+
+def cross(a: Side, b: Side) -> None:
+    """Each takes in what the other had; then each what the other has now."""
+    ours, theirs = b.arrival(a), a.arrival(b)
+    a.merger.merge(theirs)
+    b.merger.merge(ours)
+    a.merge(b)
+    b.merge(a)
+
+
+def same(a: Side, b: Side) -> dict[str, bytes]:
+    """Both stand at the same commit, and their work trees hold just that."""
+    assert a.head == b.head
+    for one in (a, b):
+        one.fsck()
+        head = one.head
+        assert one.commit().commit is None, "an echo"  # I4
+        assert one.head == head
+        assert not one.state.lag.paths
+    assert a.files() == b.files()
+    return a.files()

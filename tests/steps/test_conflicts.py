@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.steps.side import Side, SideMaker, big
-from tests.steps.test_merger import cross, same
+from tests.steps.side import Side, SideMaker, big, cross, same
 
 Files = dict[str, bytes]
 """What a folder holds; `-> TARGET` is a link, a leading `+` an executable file."""

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from instep.steps import meeting
-from tests.steps.side import Side, SideMaker, big
-from tests.steps.test_merger import cross, met, same
+from tests.steps.side import Side, SideMaker, big, cross, met, same
 
 
 def go_on(a: Side, b: Side, number: int) -> None:

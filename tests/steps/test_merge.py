@@ -68,6 +68,7 @@ async def test_a_fork_of_the_process_before_is_merged(a: Side, b: Side, side: Si
     lagging(a, b)
     b.write("x", "mine\n")
     b.commit("x")
+    b.git("gc", "-q", "--prune=now")
     b = side("b")
     assert len(b.state.forks) == 1
     await at_work(b, "started", a)

@@ -2,52 +2,20 @@
 
 import os
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from instep.core.commit import Commit, Signature
 from instep.core.pointers import key_of_pointer
 from instep.core.tree import diff, encode_tree
-from instep.core.types import MODE_FILE, MODE_TREE, Change, Entry, Object, Oid
+from instep.core.types import MODE_TREE, Change, Entry, Object, Oid
 from instep.git.refs import RefMoved
-from instep.steps.arrival import Arrival, BadArrivalError, IncompleteError
+from instep.steps.arrival import Arrival
 from instep.steps.committer import Committer
 from instep.steps.lag import Cause
 from instep.steps.merger import Merged
-from tests.steps.side import WHEN, Side, SideMaker, big, p
-
-WHO = Signature(b"x", b"x@x", 1_700_000_000)
-
-
-def met(a: Side, b: Side, name: str = "start", data: bytes | str = "start\n") -> None:
-    """Both sides stand at one commit."""
-    a.save(name, data)
-    b.merge(a)
-    assert a.head == b.head
-
-
-def cross(a: Side, b: Side) -> None:
-    """Each takes in what the other had; then each what the other has now."""
-    ours, theirs = b.arrival(a), a.arrival(b)
-    a.merger.merge(theirs)
-    b.merger.merge(ours)
-    a.merge(b)
-    b.merge(a)
-
-
-def same(a: Side, b: Side) -> dict[str, bytes]:
-    """Both stand at the same commit, and their work trees hold just that."""
-    assert a.head == b.head
-    for one in (a, b):
-        one.fsck()
-        head = one.head
-        assert one.commit().commit is None, "an echo"  # I4
-        assert one.head == head
-        assert not one.state.lag.paths
-    assert a.files() == b.files()
-    return a.files()
+from tests.steps.crafted import commit_of, tree_of
+from tests.steps.side import WHEN, Side, SideMaker, big, cross, met, p, same
 
 
 def test_a_folder_without_a_commit_takes_what_comes(a: Side, b: Side) -> None:
@@ -206,25 +174,6 @@ def test_a_writer_keeps_its_file_and_the_merge_goes_on(a: Side, b: Side) -> None
     assert sorted(files.values()) == sorted([b"1\nmine\n", b"theirs\n", b"2"])
 
 
-def test_a_fork_is_known_at_the_next_start(a: Side, b: Side, side: SideMaker) -> None:  # I1 I27
-    met(a, b, "x", "1\n")
-    a.save("x", "theirs\n")
-    with open(b.folder / "x", "ab") as file:
-        b.merge(a)
-        file.write(b"mine\n")
-    (fork,) = b.commit("x").forks
-    b.git("gc", "-q", "--prune=now")
-    b = side("b")
-    assert list(b.state.forks) == [fork]
-    b.merger.retry([p("x")])
-    assert b.files() == {"x": b"theirs\n"}, "the edit is in its fork, and nowhere else"
-    b.merger.merge(Arrival(fork, ""))
-    assert list(b.state.forks) == list(side("b").state.forks) == []
-    b = side("b")
-    a.merge(b)
-    assert sorted(same(a, b).values()) == [b"1\nmine\n", b"theirs\n"]
-
-
 def test_a_writer_that_changes_nothing_holds_nothing_up(a: Side, b: Side) -> None:
     met(a, b, "x", "1")
     a.save("x", "theirs")
@@ -238,26 +187,10 @@ def test_a_writer_that_changes_nothing_holds_nothing_up(a: Side, b: Side) -> Non
 # -- names that can't be ------------------------------------------------------------------------------
 
 
-def _tree(side: Side, **blobs: bytes) -> tuple[dict[bytes, Entry], dict[Oid, Object]]:
-    objects = {side.state.repo.format.hash(b"blob", data): Object(b"blob", data) for data in blobs.values()}
-    entries = {os.fsencode(name): Entry(MODE_FILE, oid) for name, oid in zip(blobs, objects, strict=True)}
-    return entries, objects
-
-
-def _commit(
-    side: Side, entries: dict[bytes, Entry], objects: dict[Oid, Object], *parents: Oid
-) -> tuple[Oid, dict[Oid, Object]]:
-    """A commit of this tree as somebody else makes it, and all its objects."""
-    form, tree = side.state.repo.format, encode_tree(entries)
-    data = Commit(form.hash(b"tree", tree), parents, WHO, WHO, b"theirs\n").encode()
-    oid = form.hash(b"commit", data)
-    return oid, objects | {form.hash(b"tree", tree): Object(b"tree", tree), oid: Object(b"commit", data)}
-
-
 def test_a_name_that_cannot_be_here_is_never_deleted_elsewhere(a: Side, side: SideMaker) -> None:  # I3
     a.save("start", "start")
-    entries, objects = _tree(a, **{"x" * 256: b"long", "short": b"1", "start": b"start"})
-    head, objects = _commit(a, entries, objects, a.head)
+    entries, objects = tree_of(a, **{"x" * 256: b"long", "short": b"1", "start": b"start"})
+    head, objects = commit_of(a, entries, objects, a.head)
     done = a.merger.merge(Arrival(head, "there", objects))
     assert done.head == head
     assert a.files() == {"short": b"1", "start": b"start"}
@@ -277,13 +210,13 @@ def test_a_name_that_cannot_be_here_is_never_deleted_elsewhere(a: Side, side: Si
 
 def test_a_directory_that_cannot_be_here_is_never_deleted_elsewhere(a: Side) -> None:  # I3
     a.save("start", "start")
-    inner, objects = _tree(a, one=b"1", two=b"2")
+    inner, objects = tree_of(a, one=b"1", two=b"2")
     tree = encode_tree(inner)
     oid = a.state.repo.format.hash(b"tree", tree)
     start = a.entry("start")
     assert start is not None
     entries = {b"start": start, b"x" * 256: Entry(MODE_TREE, oid)}
-    head, objects = _commit(a, entries, objects | {oid: Object(b"tree", tree)}, a.head)
+    head, objects = commit_of(a, entries, objects | {oid: Object(b"tree", tree)}, a.head)
     a.merger.merge(Arrival(head, "there", objects))
     assert len(a.state.lag.paths) == 2
     assert a.commit().commit is None
@@ -416,118 +349,6 @@ def test_somebody_moved_the_branch_meanwhile(a: Side, b: Side) -> None:  # I27
     b.get(a, key)
     b.merger.retry([p("film.bin")])
     assert same(a, b) == {"start": b"start\n", "film.bin": big("film")}
-
-
-# -- hostile arrivals ---------------------------------------------------------------------------------
-
-
-def unmoved(side: Side, arrival: Arrival, error: type[Exception]) -> None:
-    """The arrival is refused, and moves nothing."""
-    head, files = side.state.head, side.files()
-    with pytest.raises(error):
-        side.merger.merge(arrival)
-    assert (side.state.head, side.files()) == (head, files)
-    assert side.state.repo.refs.read("refs/heads/main") == head
-
-
-def test_a_head_that_is_not_here_calls_for_a_pack(a: Side) -> None:
-    a.save("start", "start")
-    unmoved(a, Arrival(Oid(b"1" * 20), "there"), IncompleteError)
-
-
-@pytest.mark.parametrize("kind", [b"blob", b"tree"])
-def test_an_object_that_is_missing_calls_for_a_pack(a: Side, b: Side, kind: bytes) -> None:  # I10
-    met(a, b)
-    a.save("d/x", "1")
-    arrival = b.arrival(a)
-    short = {oid: item for oid, item in arrival.objects.items() if item.kind != kind}
-    unmoved(b, replace(arrival, objects=short), IncompleteError)
-    b.merge(a)
-    same(a, b)
-
-
-@pytest.mark.parametrize("name", [b".git", b"..", b".GIT", b"git~1", b"."])
-def test_a_path_that_git_would_not_accept_is_refused(a: Side, name: bytes) -> None:  # I23
-    a.save("start", "start")
-    blobs, objects = _tree(a, config=b"[core]")
-    tree = encode_tree(blobs)
-    oid = a.state.repo.format.hash(b"tree", tree)
-    objects |= {oid: Object(b"tree", tree)}
-    head, objects = _commit(a, {name: Entry(MODE_TREE, oid)}, objects, a.head)
-    unmoved(a, Arrival(head, "there", objects), BadArrivalError)
-
-
-def test_a_bad_path_cannot_hide_behind_a_later_commit(a: Side) -> None:  # I10 I23
-    """What was refused is not believed because it was seen before."""
-    a.save("start", "start")
-    blobs, objects = _tree(a, config=b"[core]")
-    tree = encode_tree(blobs)
-    oid = a.state.repo.format.hash(b"tree", tree)
-    entries = {b".git": Entry(MODE_TREE, oid)}
-    bad, objects = _commit(a, entries, objects | {oid: Object(b"tree", tree)}, a.head)
-    unmoved(a, Arrival(bad, "there", objects), BadArrivalError)
-    later, more = _commit(a, entries, {}, bad)
-    only = {later: more[later]}
-    unmoved(a, Arrival(later, "there", only), IncompleteError)
-    a.state.repo.objects.write(objects | more)  # they may be here for another reason: a fetch by hand
-    unmoved(a, Arrival(later, "there", only), BadArrivalError)
-    assert a.read(".git/config") != b"[core]"
-
-
-def test_an_incomplete_commit_cannot_hide_behind_a_later_one(a: Side) -> None:  # I10
-    a.save("start", "start")
-    entries, objects = _tree(a, x=b"1")
-    first, objects = _commit(a, entries, objects, a.head)
-    short = {oid: item for oid, item in objects.items() if item.kind != b"blob"}
-    unmoved(a, Arrival(first, "there", short), IncompleteError)
-    second, more = _commit(a, entries, {}, first)
-    unmoved(a, Arrival(second, "there", {second: more[second]}), IncompleteError)
-    a.fsck()
-
-
-@pytest.mark.parametrize("lost_first", [False, True])
-def test_a_merge_of_a_commit_that_is_not_here_is_incomplete(a: Side, lost_first: bool) -> None:  # I10 I26
-    """A peer may have, and merge, a commit that our disk refused (ADR 5)."""
-    a.save("start", "start")
-    lost = Oid(b"1" * 20)
-    entries, objects = _tree(a, x=b"1")
-    parents = (lost, a.head) if lost_first else (a.head, lost)
-    merge, objects = _commit(a, entries, objects, *parents)
-    unmoved(a, Arrival(merge, "there", objects), IncompleteError)
-
-
-Broken = Callable[[Side], tuple[Oid, dict[Oid, Object]]]
-
-
-def _no_commit(side: Side) -> tuple[Oid, dict[Oid, Object]]:
-    oid = side.state.repo.format.hash(b"blob", b"x")
-    return oid, {oid: Object(b"blob", b"x")}
-
-
-def _malformed_commit(side: Side) -> tuple[Oid, dict[Oid, Object]]:
-    oid = side.state.repo.format.hash(b"commit", b"x")
-    return oid, {oid: Object(b"commit", b"x")}
-
-
-def _malformed_tree(side: Side) -> tuple[Oid, dict[Oid, Object]]:
-    tree = side.state.repo.format.hash(b"tree", b"junk")
-    data = Commit(tree, (side.head,), WHO, WHO, b"theirs\n").encode()
-    oid = side.state.repo.format.hash(b"commit", data)
-    return oid, {tree: Object(b"tree", b"junk"), oid: Object(b"commit", data)}
-
-
-def _tree_as_file(side: Side) -> tuple[Oid, dict[Oid, Object]]:
-    entries, objects = _tree(side, y=b"1")
-    tree = encode_tree(entries)
-    oid = side.state.repo.format.hash(b"tree", tree)
-    return _commit(side, {b"x": Entry(MODE_FILE, oid)}, objects | {oid: Object(b"tree", tree)}, side.head)
-
-
-@pytest.mark.parametrize("make", [_no_commit, _malformed_commit, _malformed_tree, _tree_as_file])
-def test_what_is_not_what_it_should_be_is_refused(a: Side, make: Broken) -> None:  # I25
-    a.save("start", "start")
-    head, objects = make(a)
-    unmoved(a, Arrival(head, "there", objects), BadArrivalError)
 
 
 # -- who joins equal trees ----------------------------------------------------------------------------
