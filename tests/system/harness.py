@@ -229,3 +229,10 @@ class Pair(Cluster):
 def head(folder: Path) -> str:
     """The commit that is checked out."""
     return run_git(folder, "rev-parse", "HEAD").decode().strip()
+
+
+def lock(folder: Path, name: str) -> None:
+    """As a person does it: the content is in the annex only from then on."""
+    eventually(lambda: not run_git(folder, "status", "--porcelain"), "the index is written")
+    run_git(folder, "annex", "lock", name)
+    run_git(folder, "commit", "-qam", "lock", check=False)

@@ -184,10 +184,17 @@ def test_damage_is_mended(pair: Pair, what: tuple[str, ...]) -> None:  # I1 I3 I
 
 
 def test_what_is_damaged_while_it_runs_is_had_again(pair: Pair) -> None:  # I1 I25 I27
-    """An old commit, asked for when the other side went back to work on it."""
+    """An old commit, asked for when the other side comes back with work that began there."""
     damaged = Damaged(pair)
     damaged.prepare()
     pair.instep("up", pair.b)
+    pair.settle()
+    pair.instep("down", pair.a)
+    damaged.write(pair.b, "note", b"three\n")
+    pair.wait(pair.b)
     an_object("HEAD^", None)(pair.b / ".git")
     damaged.work()
+    run_git(pair.a, "add", "a/meanwhile")
+    run_git(pair.a, "commit", "-qm", "meanwhile")
+    pair.instep("up", pair.a)
     damaged.check()

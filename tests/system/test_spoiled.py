@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.conftest import run_git
 
-from .harness import Cluster, Pair, eventually
+from .harness import Cluster, Pair, eventually, lock
 from .worktree import read, write
 
 BIG = os.urandom(300_000)
@@ -43,13 +43,6 @@ def copies(folder: Path, name: str) -> int:
     """How many the location log knows."""
     said = run_git(folder, "annex", "whereis", "--json", f"--key={key_of(folder, name)}")
     return len(json.loads(said)["whereis"])
-
-
-def lock(folder: Path, name: str) -> None:
-    """As a person does it: the content is in the annex only from then on."""
-    eventually(lambda: not run_git(folder, "status", "--porcelain"), "the index is written")
-    run_git(folder, "annex", "lock", name)
-    run_git(folder, "commit", "-qam", "lock", check=False)
 
 
 def test_what_the_receiver_finds_wrong_is_mended_by_the_giver(running: Pair) -> None:
