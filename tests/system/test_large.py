@@ -144,7 +144,7 @@ def test_a_bad_object_is_found_out_and_not_recorded(pair: Pair) -> None:  # I11
     assert run_git(pair.b, "annex", "find", "--in", uuid).decode() == ""
     good = pair.a.parent / "from a backup"
     good.write_bytes(film)
-    run_git(pair.a, "annex", "reinject", good, "film")
+    run_git(pair.a, "annex", "reinject", str(good), "film")
     eventually(lambda: (pair.b / "film").exists() and (pair.b / "film").read_bytes() == film, "it came")
     eventually(lambda: not pair.status(pair.b)["attention"], "all is well")
 
