@@ -36,11 +36,45 @@ def test_an_emptied_folder_is_held_and_additions_flow(a: Side) -> None:
     assert "new" in a.names()
 
 
-def test_what_was_moved_is_not_lost(a: Side) -> None:
+def test_what_was_moved_is_not_even_waited_for(a: Side) -> None:
     fill(a, "d", 30)
     a.commit()
     (a.folder / "d").rename(a.folder / "e")
+    done = a.commit()
+    assert len(done.changes) == 60, "both names are in one commit, so that the other side moves them too"
+    assert not a.state.gate.waiting
+    assert in_step(a)
+
+
+def test_what_came_under_another_name_before_is_moved_too(a: Side) -> None:
+    fill(a, "d", 30)
     a.commit()
+    (a.folder / "d").rename(a.folder / "e")
+    a.commit(*(f"e/{n}" for n in range(30)))
+    a.commit(*(f"d/{n}" for n in range(30)))
+    assert not a.state.gate.waiting
+    assert in_step(a)
+
+
+def test_what_is_gone_beside_a_move_is_held(a: Side) -> None:
+    fill(a, "d", 10)
+    fill(a, "lost", 200)
+    a.commit()
+    (a.folder / "d").rename(a.folder / "e")
+    shutil.rmtree(a.folder / "lost")
+    a.commit()
+    assert sorted(a.names())[:10] == [f"e/{n}" for n in range(10)], "what was moved passes"
+    assert judge(a) == set()
+    assert set(a.state.gate.held) == {p(f"lost/{n}") for n in range(200)}
+
+
+def test_a_move_into_a_wave_that_waits_is_found_at_its_end(a: Side) -> None:
+    fill(a, "d", 30)
+    a.commit()
+    (a.folder / "d").rename(a.folder / "e")
+    a.commit(*(f"d/{n}" for n in range(30)))
+    assert a.state.gate.waiting
+    a.commit(*(f"e/{n}" for n in range(30)))
     assert judge(a) == {p(f"d/{n}") for n in range(30)}
     a.commit()
     assert in_step(a)

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from instep.annex.errors import SettingError
 from instep.core.commit import describe
@@ -85,13 +86,16 @@ class Committer:
         self.follow_branch = Following(state, clock).follow
 
     def expand(self, scans: Iterable[RelPath]) -> deque[RelPath]:
-        """Every path at or below these directories that exists or is tracked, in order, each once."""
+        """Every path at or below these directories that exists or is tracked, each once: in order, but what
+        went beside what came, so that one commit has both names of what was moved."""
         state = self._state
         found: set[RelPath] = set()
+        tracked: set[RelPath] = set()
         for under in scans:
             found.update(path for path, _ in scan(state.work_tree.root, under, state.skip, pass_over))
-            found.update(path for path, _ in walk(state.tree, state.repo.objects.tree, under))
-        return deque(sorted(found))
+            tracked.update(path for path, _ in walk(state.tree, state.repo.objects.tree, under))
+        there, gone = sorted(found), sorted(tracked - found)
+        return deque(path for both in zip_longest(there, gone) for path in both if path is not None)
 
     def commit(
         self, paths: deque[RelPath], *, even_ignored: bool = False, insisted: Collection[RelPath] = ()
@@ -120,7 +124,7 @@ class Committer:
             if deletes and not root_is_whole(state.work_tree.root, state.work_tree.root_fd):
                 raise OSError(errno.ESTALE, "the folder is not the directory that it was")  # I2
             unsure = done.still_open | done.again | done.unreadable.keys() | done.undecided.keys()
-            state.gate.sift(sights, looked - unsure, state.tree)  # I8
+            state.gate.sift(sights, looked - unsure, state.tree, look.objects)  # I8
             objects: dict[Oid, Object] = dict(look.objects)
             commits = {since: self._fork(since, edits, objects) for since, edits in forked.items()}
             done.commit = self._commit_on_head(sights, objects, done)

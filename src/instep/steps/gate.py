@@ -9,12 +9,13 @@ warning are held in the same way, each by itself.
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
+from types import MappingProxyType
 
 from instep.core.gate import FEW, FEW_EMPTIED, files_to_count, is_in_question, is_mass_deletion
-from instep.core.tree import walk
-from instep.core.types import MODE_LINK, Entry, Oid, RelPath
+from instep.core.tree import lookup, walk
+from instep.core.types import MODE_LINK, Entry, Object, Oid, RelPath
 from instep.fs.identity import Identity
 from instep.git.repository import Repository
 from instep.steps.sight import Sight
@@ -36,7 +37,8 @@ class Gate:
         self._emptied = HeldPaths(repo.private + b"/held-emptied")
         self._waiting: set[RelPath] = set()
         self._passing: set[RelPath] = set()
-        self._wave = 0
+        self._wave: dict[RelPath, Oid | bytes] = {}
+        """The content of what went in this wave and, as far as was looked, is nowhere else."""
         self._last_s = -WAVE_S
 
     @property
@@ -68,12 +70,20 @@ class Gate:
         """A peer has changed these: that they are deleted here can be committed, for the edit wins. # I5"""
         self._passing.update(paths)
 
-    def sift(self, sights: dict[RelPath, Sight], looked: Iterable[RelPath], tree: Oid | None) -> None:
+    def sift(
+        self,
+        sights: dict[RelPath, Sight],
+        looked: Iterable[RelPath],
+        tree: Oid | None,
+        new: Mapping[Oid, Object],
+    ) -> None:
         """Take out of what was seen what may not be committed now. `looked`: all paths of which it is known
-        what is there."""
+        what is there; `new`: the objects of what was seen, which the repository lacks yet."""
         gone = {path for path, sight in sights.items() if sight.entry is None}
         passing = gone & self._passing
-        stopped = self._stop(gone - passing, tree)
+        came = [sight.entry for sight in sights.values() if sight.entry is not None] if gone else ()
+        coming = {self._content(entry, new) for entry in came}
+        stopped = self._stop(gone - passing, coming, tree)
         emptied = {path for path in self._emptied.paths & sights.keys() if _is_empty(sights[path].identity)}
         for path in stopped | emptied:
             del sights[path]
@@ -86,19 +96,19 @@ class Gate:
     def decide(self, tree: Oid | None) -> set[RelPath]:
         """The wave is over. Gives the paths that may be committed now; they are to be looked at again."""
         waiting, self._waiting = self._waiting, set()
-        self._wave = 0
+        self._wave.clear()
         if not waiting:
             return set()
         kept: set[Oid | bytes] = set()
-        lost: dict[RelPath, Oid | bytes] = {}
+        lost: list[Oid | bytes] = []
         files = 0
         for path, entry in walk(tree, self._objects.tree):
             files += 1
             if path in waiting:
-                lost[path] = self._content(entry)
+                lost.append(self._content(entry))
             else:
                 kept.add(self._content(entry))
-        if is_mass_deletion(sum(content not in kept for content in lost.values()), files):
+        if is_mass_deletion(sum(content not in kept for content in lost), files):
             self._deletions.add(waiting)
             return set()
         self._passing |= waiting
@@ -109,8 +119,8 @@ class Gate:
         waiting, self._waiting = self._waiting, set()
         return waiting
 
-    def _stop(self, gone: set[RelPath], tree: Oid | None) -> set[RelPath]:
-        """Which of these deletions are held, or wait."""
+    def _stop(self, gone: set[RelPath], coming: set[Oid | bytes], tree: Oid | None) -> set[RelPath]:
+        """Which of these deletions are held, or wait. What comes at once under another name does not go."""
         if not gone:
             return gone
         if self._deletions.paths:
@@ -118,21 +128,39 @@ class Gate:
             return gone
         now_s = self._clock()
         if now_s - self._last_s > WAVE_S and not self._waiting:
-            self._wave = 0
+            self._wave.clear()
         self._last_s = now_s
-        self._wave += len(gone)
-        if self._waiting or (self._wave >= FEW and is_in_question(self._wave, self._count(tree))):
-            self._waiting |= gone
-            return gone
+        entries = {path: lookup(tree, path, self._objects.tree) for path in gone}
+        contents = {path: self._content(entry) for path, entry in entries.items() if entry is not None}
+        lost = {path: content for path, content in contents.items() if content not in coming}
+        self._wave |= lost
+        if self._waiting or self._is_in_question(tree):
+            stopped = lost.keys() & self._wave.keys()
+            self._waiting |= stopped
+            return stopped
         return set()
 
-    def _count(self, tree: Oid | None) -> int:
-        return sum(1 for _ in islice(walk(tree, self._objects.tree), files_to_count(self._wave)))
+    def _is_in_question(self, tree: Oid | None) -> bool:
+        """Whether the wave may turn out to be too large, when what was only moved is left out."""
+        if not self._is_large(tree):
+            return False
+        files = walk(tree, self._objects.tree)
+        kept = {self._content(entry) for path, entry in files if path not in self._wave}
+        self._wave = {path: content for path, content in self._wave.items() if content not in kept}
+        return self._is_large(tree)
 
-    def _content(self, entry: Entry) -> Oid | bytes:
+    def _is_large(self, tree: Oid | None) -> bool:
+        deletions = len(self._wave)
+        if deletions < FEW:
+            return False
+        files = sum(1 for _ in islice(walk(tree, self._objects.tree), files_to_count(deletions)))
+        return is_in_question(deletions, files)
+
+    def _content(self, entry: Entry, new: Mapping[Oid, Object] = MappingProxyType({})) -> Oid | bytes:
         """What tells that a file was moved; a link into the annex reads differently at another depth."""
         if entry.mode == MODE_LINK:
-            target = self._objects.small(entry.oid, 4096)
+            link = new.get(entry.oid)
+            target = self._objects.small(entry.oid, 4096) if link is None else link.data
             return entry.oid if target is None else target.rpartition(b"/")[2]
         return entry.oid
 
