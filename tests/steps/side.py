@@ -230,3 +230,13 @@ def same(a: Side, b: Side) -> dict[str, bytes]:
         assert not one.state.lag.paths
     assert a.files() == b.files()
     return a.files()
+
+
+def lag_behind(a: Side, b: Side) -> None:
+    """Both have x; a's new version can't be put in place in b, where a program had the file open."""
+    a.save("x", "1\n")
+    b.merge(a)
+    a.save("x", "theirs\n")
+    with open(b.folder / "x", "ab"):
+        b.merge(a)
+    assert p("x") in b.state.lag

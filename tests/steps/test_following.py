@@ -1,7 +1,11 @@
 """A branch that a person moved is followed; one that was rewritten stays as they made it (I1 I14 I27)."""
 
+import pytest
+
+from instep.steps.arrival import Arrival
+
 from .conftest import SideMaker
-from .side import Side
+from .side import Side, lag_behind, p
 
 
 def rewrite(one: Side) -> None:
@@ -84,3 +88,63 @@ def test_another_branch_is_no_rewrite(a: Side) -> None:
     a.git("checkout", "-q", "-f", "other")
     assert a.committer.follow_branch() == {b"f"}
     assert (a.state.branch, len(a.state.repo.objects.commit(a.head).parents)) == ("other", 1)
+
+
+def in_step(a: Side, b: Side) -> dict[str, bytes]:
+    """What both have once all is merged."""
+    for side, other in ((b, a), (a, b), (b, a)):
+        side.commit()
+        side.merger.retry(list(side.state.lag.paths))
+        side.merge(other)
+    assert a.head == b.head
+    assert a.files() == b.files()
+    return a.files()
+
+
+@pytest.mark.parametrize("command", [("commit",), ("commit", "--amend"), ("annex", "sync", "--no-push")])
+def test_a_person_s_commit_does_not_undo_what_has_not_come_here(
+    a: Side, b: Side, command: tuple[str, ...]
+) -> None:  # I1 I5
+    lag_behind(a, b)
+    b.git("reset", "-q")
+    b.write("other", "by hand\n")
+    b.git("add", "other")
+    b.git(*command, *(("-q", "-a", "-m", "by hand") if command[0] == "commit" else ()))
+    assert b.git("show", "HEAD:x") == "1\n", "what git finds in the work tree"
+    b.committer.follow_branch()
+    assert b.git("show", "HEAD:x") == "theirs\n"
+    assert in_step(a, b) == {"x": b"theirs\n", "other": b"by hand\n"}
+    b.fsck()
+
+
+def test_an_edit_in_a_person_s_commit_meets_what_has_not_come_here(a: Side, b: Side) -> None:  # I1 I5
+    lag_behind(a, b)
+    b.git("reset", "-q")
+    b.write("x", "mine\n")
+    b.git("commit", "-q", "-a", "-m", "by hand")
+    b.commit(*(path.decode() for path in b.committer.follow_branch()))
+    for fork in b.state.forks:
+        b.merger.merge(Arrival(fork, ""))
+    assert sorted(in_step(a, b).values()) == [b"mine\n", b"theirs\n"]
+
+
+def test_a_person_s_commit_while_nothing_ran_undoes_nothing(a: Side, b: Side, side: SideMaker) -> None:  # I5
+    lag_behind(a, b)
+    b.close()
+    b.git("reset", "-q")
+    b.git("commit", "-q", "-a", "-m", "by hand")
+    b = side("b")
+    assert in_step(a, b) == {"x": b"theirs\n"}
+
+
+def test_what_a_person_merged_by_hand_stays(a: Side, b: Side) -> None:  # I27
+    lag_behind(a, b)
+    a.save("x", "newer\n")
+    b.git("fetch", "-q", str(a.folder), "main")
+    b.git("reset", "-q")
+    b.git("checkout", "-q", "HEAD", "x")
+    b.git("merge", "-q", "--no-ff", "--no-commit", "FETCH_HEAD")
+    b.git("commit", "-q", "-m", "by hand")
+    b.committer.follow_branch()
+    assert p("x") in b.state.lag
+    assert b.git("show", "HEAD:x") == "newer\n"

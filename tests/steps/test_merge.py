@@ -8,7 +8,7 @@ import pytest
 from instep.git.refs import RefUpdate
 from instep.steps.merge import MergeStep
 from instep.steps.merger import Merged
-from tests.steps.side import Side, SideMaker, p
+from tests.steps.side import Side, SideMaker, lag_behind
 
 pytestmark = pytest.mark.anyio
 
@@ -32,20 +32,10 @@ async def at_work(side: Side, begin: str, other: Side) -> list[Merged]:
     return told
 
 
-def lagging(a: Side, b: Side) -> None:
-    """Both have x; a's new version can't be put in place in b, where a program had the file open."""
-    a.save("x", "1\n")
-    b.merge(a)
-    a.save("x", "theirs\n")
-    with open(b.folder / "x", "ab"):
-        b.merge(a)
-    assert p("x") in b.state.lag
-
-
 async def test_an_edit_met_on_the_way_while_somebody_moves_the_branch(
     a: Side, b: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # I1 I5 I27
-    lagging(a, b)
+    lag_behind(a, b)
     b.write("x", "mine\n")
     a.save("x", "theirs again\n")
     update, by_hand = b.state.repo.refs.update, ["commit"]
@@ -65,7 +55,7 @@ async def test_an_edit_met_on_the_way_while_somebody_moves_the_branch(
 
 
 async def test_a_fork_of_the_process_before_is_merged(a: Side, b: Side, side: SideMaker) -> None:  # I1 I27
-    lagging(a, b)
+    lag_behind(a, b)
     b.write("x", "mine\n")
     b.commit("x")
     b.git("gc", "-q", "--prune=now")

@@ -19,7 +19,7 @@ from instep.fs.crash import Point
 from tests.conftest import run_git
 
 from .chance import SOAK, seed_of_run
-from .disk import Disk, can_have_disks
+from .disk import SIZE_BYTES, Disk, can_have_disks
 from .harness import Pair
 from .test_crash_points import SOME, Killing, Side
 from .worktree import join, write
@@ -39,12 +39,14 @@ POINTS = (
     Point.LOCATIONS_COMMITTED,
 )
 PROMISES = 6 if SOAK else 2
+DISK_BYTES = SIZE_BYTES * (4 if SOAK else 1)
+"""What annex.diskreserve keeps free, 100 MB, is to be free to the end."""
 
 
 @pytest.fixture
 def disks(pair: Pair) -> Iterator[dict[str, Disk]]:
     """One under each folder of the pair."""
-    found = {name: Disk(pair.a.parent / f"disk-{name}") for name in ("a", "b")}
+    found = {name: Disk(pair.a.parent / f"disk-{name}", DISK_BYTES) for name in ("a", "b")}
     pair.a, pair.b = (disk.place / name for name, disk in found.items())
     yield found
     pair.__exit__(None, None, None)

@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import IO, Final, NamedTuple
 
@@ -38,6 +38,14 @@ class RefUpdate(NamedTuple):
     name: str
     new: Oid | None
     old: Oid | Any_ | None = ANY
+
+
+class RefMove(NamedTuple):
+    """One line of a reflog. `old` None: the ref was made; `reason`: in the words of who moved it."""
+
+    old: Oid | None
+    new: Oid
+    reason: bytes
 
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|[./]$")
@@ -111,22 +119,19 @@ class Refs:
             self._raise(moves, broken)
         passed(Point.REF_MOVED)
 
-    def last_move(self, name: str, reason: str) -> Oid | None:
-        """Where the ref was moved to when its reflog last said a reason that begins so, as far as its end
-        goes back."""
+    def moves(self, name: str) -> Iterator[RefMove]:
+        """The ref's moves by its reflog, the newest first, as far as the log's end goes back."""
         try:
             with open(self._common_dir + b"/logs/" + os.fsencode(name), "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _REFLOG_BYTES))
                 lines = file.read().splitlines()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+            return
         width = 2 * self._format.oid_bytes
-        found = re.compile(
-            rb"[0-9a-f]{%d} ([0-9a-f]{%d}) .*\t%b" % (width, width, re.escape(reason.encode()))
-        )
-        moves = (match for line in reversed(lines) if (match := found.match(line)))
-        match = next(moves, None)
-        return None if match is None else Oid(bytes.fromhex(match[1].decode()))
+        line = re.compile(rb"([0-9a-f]{%d}) ([0-9a-f]{%d}) [^\t]*\t?(.*)" % (width, width))
+        for found in filter(None, map(line.fullmatch, reversed(lines))):
+            old, new = (Oid(bytes.fromhex(word.decode())) for word in found.groups()[:2])
+            yield RefMove(old if any(old) else None, new, found[3])
 
     def idle(self) -> None:
         """Ends the lasting git processes; they start again when needed."""
