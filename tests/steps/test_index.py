@@ -1,8 +1,10 @@
 """git's index follows the branch, late, and takes nothing away that a person staged."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
 from instep.core.types import RelPath
@@ -105,6 +107,23 @@ def test_a_lock_of_somebody_else_is_waited_for(a: Side, step: IndexStep) -> None
     lock.unlink()
     write(step)
     assert a.git("ls-files").split() == ["one", "start"]
+
+
+@pytest.mark.anyio
+async def test_the_wait_for_a_turn_is_no_cost_of_writing(a: Side, step: IndexStep) -> None:  # I30
+    """Else the index, which is written the more seldom the dearer it is, would be stale for minutes after a
+    rebase that took long."""
+    a.save("one", "1")
+    released_s = 0.0
+    await a.state.writer.acquire()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(step.finish)
+        await anyio.wait_all_tasks_blocked()
+        await anyio.sleep(0.2)  # somebody's work
+        a.state.writer.release()
+        released_s = time.monotonic()
+    assert step._took_s <= time.monotonic() - released_s
+    assert a.git("status", "--porcelain") == ""
 
 
 def test_what_a_person_stages_while_the_index_is_written_stays(a: Side, step: IndexStep) -> None:  # I27

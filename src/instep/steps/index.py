@@ -11,6 +11,7 @@ giving it its name; not while it is written.
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -36,7 +37,25 @@ AT_ONCE = 1 << 15
 PIECE = 1 << 10
 """Entries looked up before others who wait for the writer get their turn; some 10 ms."""
 
+R = TypeVar("R")
+
 _NOTHING: Mapping[RelPath, Entry | None] = {}
+
+
+class Spent:
+    """The time that work took, without what it waited for its turn: a person may have something half done for
+    minutes."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def on(self, work: Callable[[], R]) -> R:
+        """Does the work, and counts its time."""
+        began_s = time.monotonic()
+        try:
+            return work()
+        finally:
+            self.seconds += time.monotonic() - began_s
 
 
 class IndexStep:
@@ -114,19 +133,21 @@ class IndexStep:
 
     async def _write(self) -> bool:
         """Bring some entries up to date; whether there are more."""
-        work, started = self._state.work, time.monotonic()
+        work, spent = self._state.work, Spent()
         updates: dict[RelPath, IndexUpdate] = {}
         try:
-            while await work(lambda: self._look(updates)):
+            while await work(lambda: spent.on(lambda: self._look(updates))):
                 pass
-            draft = await anyio.to_thread.run_sync(draft_index, self._state.repo, updates)
-            more = await work(lambda: self._place(draft, updates))
+            draft = await anyio.to_thread.run_sync(
+                lambda: spent.on(lambda: draft_index(self._state.repo, updates))
+            )
+            more = await work(lambda: spent.on(lambda: self._place(draft, updates)))
         except BaseException as error:
             self._give_back(updates)
             if isinstance(error, IndexBusy):  # a person's git is at work: later
                 return False
             raise
-        self._took_s = time.monotonic() - started
+        self._took_s = spent.seconds
         return more
 
     def _look(self, updates: dict[RelPath, IndexUpdate]) -> bool:
