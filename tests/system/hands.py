@@ -4,6 +4,7 @@ Nothing is chosen here: who acts says what and where. That a file or directory i
 kind, is a mishap, no error: the other side's changes arrive at any moment.
 """
 
+import contextlib
 import errno
 import os
 import random
@@ -33,6 +34,7 @@ class Hands:
 
     def __init__(self, folder: Path, ledger: Ledger, name: str) -> None:
         self._folder = folder
+        self._root = folder.resolve()
         self._ledger = ledger
         self._name = name
         self._count = 0
@@ -51,7 +53,7 @@ class Hands:
         half = len(content) // 2
         try:
             self._make_way(path)
-            file = os.open(join(self._folder, path), flags, 0o644)
+            file = os.open(self._place(path), flags, 0o644)
             try:
                 _put(file, content[:half])
                 _put(file, content[half:])
@@ -65,7 +67,7 @@ class Hands:
 
     def append(self, path: bytes, more: bytes) -> bool:
         try:
-            file = os.open(join(self._folder, path), os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
+            file = os.open(self._place(path), os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
             try:
                 if not stat.S_ISREG(os.fstat(file).st_mode) or os.pread(file, 15, 0) == b"/annex/objects/":
                     return False  # the content of a large file has not come yet: its user waits for it
@@ -81,16 +83,15 @@ class Hands:
 
     def save(self, path: bytes, content: bytes) -> bool:
         """Aside, then renamed over, as most editors do."""
-        target = join(self._folder, path)
-        aside = target + b".%d.new" % self._count
+        aside = path + b".%d.new" % self._count
         try:
             self._make_way(path)
-            with open(aside, "xb") as file:
+            with open(self._place(aside), "xb") as file:
                 file.write(content)
-            os.rename(aside, target)
+            os.rename(self._place(aside), self._place(path))
         except OSError as error:
-            if os.path.lexists(aside):
-                os.unlink(aside)
+            with contextlib.suppress(OSError):
+                os.unlink(self._place(aside))
             return self._mishap(error, None)
         self._ledger.wrote(path, content)
         return True
@@ -101,7 +102,7 @@ class Hands:
             return False
         try:
             self._make_way(target)
-            os.rename(join(self._folder, source), join(self._folder, target))
+            os.rename(self._place(source), self._place(target))
         except OSError as error:
             return self._mishap(error, None)
         self._ledger.renamed(source, target)
@@ -114,7 +115,7 @@ class Hands:
             return False
         try:
             self._make_way(target)
-            os.rename(place, join(self._folder, target))
+            os.rename(self._place(source), self._place(target))
         except OSError as error:
             return self._mishap(error, None)
         self._ledger.renamed(source, target)
@@ -122,7 +123,7 @@ class Hands:
 
     def delete(self, path: bytes) -> bool:
         try:
-            os.unlink(join(self._folder, path))
+            os.unlink(self._place(path))
         except OSError as error:
             return self._mishap(error, None)
         self._ledger.removed(path)
@@ -131,7 +132,7 @@ class Hands:
     def chmod(self, path: bytes, executable: bool) -> bool:
         """Of a file, not of what a link leads to."""
         try:
-            file = os.open(join(self._folder, path), os.O_RDONLY | os.O_NOFOLLOW)
+            file = os.open(self._place(path), os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 if not stat.S_ISREG(os.fstat(file).st_mode):
                     return False
@@ -147,14 +148,22 @@ class Hands:
         """Where nothing is."""
         try:
             self._make_way(path)
-            os.symlink(target, join(self._folder, path))
+            os.symlink(target, self._place(path))
         except OSError as error:
             return self._mishap(error, None)
         self._ledger.linked(path, target)
         return True
 
+    def _place(self, path: bytes) -> bytes:
+        """Raises OSError where a link on the way leads elsewhere: that would be another path."""
+        place = join(self._folder, path)
+        above = os.path.dirname(path)
+        if os.path.realpath(os.path.dirname(place)) != os.path.normpath(join(self._root, above)):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), place)
+        return place
+
     def _make_way(self, path: bytes) -> None:
-        os.makedirs(os.path.dirname(join(self._folder, path)), exist_ok=True)
+        os.makedirs(os.path.dirname(self._place(path)), exist_ok=True)
 
     def _mishap(self, error: OSError, torn: bytes | None) -> bool:
         """`torn`: the file that may be half written, and has lost what it had."""
