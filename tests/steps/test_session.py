@@ -9,6 +9,7 @@ import pytest
 from instep.core.commit import Commit, Signature
 from instep.core.tree import encode_tree
 from instep.core.types import MODE_FILE, MODE_LINK, MODE_TREE, Entry, Key, Object, Oid
+from instep.git.packs import PackReceiver
 from instep.remotes.errors import LinkError, ProtocolError
 from instep.remotes.frames import Frame, Heads, Inline, Item, Move, Moved, NeedPack, Objects, Pack, RefMove
 from instep.steps.push import MAX_COMMITS
@@ -103,6 +104,29 @@ async def test_who_lacks_something_asks_for_a_pack(a: Side, b: Side) -> None:  #
         assert isinstance(frame, Move)
         assert frame.updates[0].new == a.head
         assert int.from_bytes(packed[8:12], "big") == 6
+
+
+async def test_a_pack_builds_on_nothing_that_is_still_on_its_way(a: Side, b: Side) -> None:  # I10
+    """Its receiver has the objects of an unanswered move in memory, where its git can't find them."""
+    text = os.urandom(4000).hex()
+    a.save("start", "start")
+    b.merge(a)
+    one = Desk(a)
+    async with stranger(one) as raw:
+        a.save("x", text)
+        await raw.send(Heads("main", b.head, None))
+        while not isinstance(await raw.receive(), Move):
+            pass  # and no answer to it
+        for number in range(MAX_COMMITS + 2):
+            a.save("x", f"{text} {number}")
+        one.moved()
+        receiver = PackReceiver(b.state.repo)
+        while not isinstance(frame := await raw.receive(), Move):
+            if isinstance(frame, Pack):
+                receiver.feed(frame.data)
+        receiver.finish()
+    assert b.state.repo.objects.has(frame.updates[0].new)
+    b.git("fsck", "--strict", frame.updates[0].new.hex())
 
 
 async def test_a_peer_on_another_branch_gets_nothing(a: Side, b: Side) -> None:

@@ -36,9 +36,11 @@ class Duel:
         self._name = name
         self._titles = 0
         script = Path(hostile.__file__)
-        self._program = subprocess.Popen(
-            [sys.executable, "-S", script, kind, self._file, str(SECONDS), str(seed)], stdout=subprocess.PIPE
-        )
+        self._said = here.parent / f"{kind} {seed}"  # a pipe would hold the program up once it is full
+        with self._said.open("wb") as said:
+            self._program = subprocess.Popen(
+                [sys.executable, "-S", script, kind, self._file, str(SECONDS), str(seed)], stdout=said
+            )
 
     def change_title(self) -> bool:
         """One more, if the file is there. False: the program has ended."""
@@ -52,11 +54,11 @@ class Duel:
 
     def edits(self) -> list[bytes]:
         """What the program completed."""
-        out, _ = self._program.communicate()
+        assert self._program.wait() == 0
         with open(self._file, "ab") as file:  # what came by another name is seen now at the latest
             file.write(b"end\n")
         assert self._titles > 1
-        return out.splitlines(keepends=True)
+        return self._said.read_bytes().splitlines(keepends=True)
 
 
 def recorded(folder: Path) -> bytes:

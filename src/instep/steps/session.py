@@ -5,7 +5,6 @@ between pass on what they take in: I16), takes theirs in, and says of the peer w
 arrives is handed to the steps; nothing is decided here.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,6 +46,7 @@ from instep.remotes.link import Link
 from instep.remotes.trust import may_move
 from instep.steps.arrival import Arrival
 from instep.steps.mailbox import Mailbox
+from instep.steps.peer_commits import PeerCommits
 from instep.steps.push import raw_frames
 from instep.steps.state import FolderState
 
@@ -54,8 +54,6 @@ WINDOW = 4
 """Moves on their way that are not answered yet."""
 MAX_HELD_BYTES = 96 << 20
 """Raw objects taken in before their move comes."""
-REMEMBERED = 512
-"""Commits that the peer is known to have."""
 ANNEX_REFS = ("refs/heads/git-annex", "refs/heads/synced/git-annex")
 
 
@@ -117,7 +115,7 @@ class Session:
         self._told: Heads | None = None
         self._held = _Held()
         self._pack: PackReceiver | None = None
-        self._has: OrderedDict[Oid, None] = OrderedDict()
+        self._has = PeerCommits()
         self._moves: dict[int, tuple[str, Oid]] = {}
         self._next_move = 0
         self._answered = anyio.Event()
@@ -194,7 +192,7 @@ class Session:
         if tip in (None, now) or tip not in self._has or before in (None, now):
             return
         if await anyio.to_thread.run_sync(self._went_back, before, now):
-            self._has.pop(tip, None)
+            self._has.forget(tip)
 
     def _went_back(self, before: Oid, now: Oid | None) -> bool:
         try:
@@ -208,7 +206,7 @@ class Session:
         while len(self._moves) >= WINDOW:
             self._answered = anyio.Event()
             await self._answered.wait()
-        have = tuple(self._has)
+        have = self._has.all()
         is_branch = ref not in ANNEX_REFS
         frames = await anyio.to_thread.run_sync(
             lambda: raw_frames(self._state, tip, have, contents=is_branch)
@@ -216,7 +214,7 @@ class Session:
         if frames is None:
             if not await anyio.to_thread.run_sync(self._state.repo.objects.has, tip):
                 return  # it was on its way to our disk, which refused it (ADR 5)
-            await self._send_pack(tip, have)
+            await self._send_pack(tip, self._has.durable())
         await self._send_move(ref, old, tip, frames or ())
 
     async def _send_move(
@@ -224,7 +222,7 @@ class Session:
     ) -> None:
         self._next_move += 1
         self._moves[self._next_move] = (ref, tip)
-        self._note(tip)
+        self._has.note(tip, durable=False)
         await self.link.send(*needed, Move(self._next_move, (RefMove(ref, old, tip),)))
 
     async def _send_pack(self, tip: Oid, have: Sequence[Oid]) -> None:
@@ -240,23 +238,14 @@ class Session:
     def _same_branch(self) -> bool:
         return self.peer is not None and self.peer.branch == self._state.branch
 
-    def _note(self, oid: Oid | None) -> None:
-        """The peer has this commit, or will have when it has taken in what is on its way."""
-        if oid is None:
-            return
-        self._has[oid] = None
-        self._has.move_to_end(oid)
-        if len(self._has) > REMEMBERED:
-            self._has.popitem(last=False)
-
     # -- in -----------------------------------------------------------------------------------------
 
     async def _take(self, frame: Frame) -> None:
         match frame:
             case Heads():
                 self.peer = frame
-                self._note(frame.head)
-                self._note(frame.annex)
+                self._has.note(frame.head, durable=True)
+                self._has.note(frame.annex, durable=True)
                 self.bell.ring()
                 self._hands.peer_moved(self)
             case Objects():
@@ -329,7 +318,7 @@ class Session:
                 self.link.post(Moved(frame.id, "stale", f"{self._state.branch} is checked out here"))
                 return
         for update in frame.updates:
-            self._note(update.new)
+            self._has.note(update.new, durable=False)  # it may be on its way to the disk there (ADR 5)
             arrival = Arrival(
                 update.new,
                 self.name,
@@ -366,8 +355,10 @@ class Session:
     def _take_moved(self, frame: Moved) -> None:
         move = self._moves.pop(frame.id, None)
         self._answered.set()
-        if move is not None and not frame.ok:
-            self._has.pop(move[1], None)
+        if move is not None and frame.outcome == "durable":
+            self._has.note(move[1], durable=True)
+        elif move is not None and not frame.ok:
+            self._has.forget(move[1])
             if frame.outcome == "refused":
                 self._refused.add(move[1])
             self._state.board.log(
