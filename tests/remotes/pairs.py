@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import anyio
+import pytest
 from anyio.abc import UNIXSocketStream
 
-from instep.remotes.frames import Frame, Hello
+from instep.remotes.frames import Frame, Hello, Ping
 from instep.remotes.link import Link, open_link
 from instep.remotes.liveness import Keepalive
 from instep.remotes.wire import Decoder, encode
@@ -71,3 +72,13 @@ async def link_pair() -> AsyncGenerator[tuple[Link, Link]]:
             await opened.wait()
             yield link, links[0]
             done.set()
+
+
+async def ends(raw: Raw) -> None:
+    """The connection is closed by the other side; whatever pings are left are read."""
+    try:
+        while isinstance(await raw.receive(), Ping):
+            pass
+    except (anyio.EndOfStream, anyio.BrokenResourceError):
+        return
+    pytest.fail("the connection goes on")
