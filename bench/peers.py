@@ -86,7 +86,16 @@ class Assistant(Peer):
 
     name = "git-annex assistant"
 
-    def use_native_program(self) -> None:
+    def begin(self) -> None:
+        """Makes `a` a repository with a file in it."""
+        self._use_native_program()
+        self.run("git", "init", "-q", self.a)
+        (self.a / "readme").write_bytes(b"hello\n")
+        self.run("git", "annex", "init", "a", cwd=self.a)
+        self.run("git", "annex", "add", ".", cwd=self.a)
+        self.run("git", "commit", "-q", "-m", "begin", cwd=self.a)
+
+    def _use_native_program(self) -> None:
         """Put the program itself onto the PATH of this peer, before the launcher."""
         spec = util.find_spec("git_annex")
         native = Path(spec.origin).parent / "git-annex" if spec and spec.origin else None
@@ -96,12 +105,7 @@ class Assistant(Peer):
             (self._bin / command).symlink_to(native)
 
     def start(self) -> None:
-        self.use_native_program()
-        self.run("git", "init", "-q", self.a)
-        (self.a / "readme").write_bytes(b"hello\n")
-        self.run("git", "annex", "init", "a", cwd=self.a)
-        self.run("git", "annex", "add", ".", cwd=self.a)
-        self.run("git", "commit", "-q", "-m", "begin", cwd=self.a)
+        self.begin()
         self.run("git", "clone", "-q", self.a, self.b)
         self.run("git", "annex", "init", "b", cwd=self.b)
         self.run("git", "remote", "rename", "origin", "a", cwd=self.b)

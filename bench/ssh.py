@@ -43,12 +43,7 @@ class AssistantOverSsh(Assistant):
         self._far = far_computer(self)
 
     def start(self) -> None:
-        self.use_native_program()
-        self.run("git", "init", "-q", self.a)
-        (self.a / "readme").write_bytes(b"hello\n")
-        self.run("git", "annex", "init", "a", cwd=self.a)
-        self.run("git", "annex", "add", ".", cwd=self.a)
-        self.run("git", "commit", "-q", "-m", "begin", cwd=self.a)
+        self.begin()
         self._there("git init -q b && cd b && git annex init b")
         self.run("git", "remote", "add", "b", self._far.address("b"), cwd=self.a)
         self.run("git", "annex", "sync", "--content", cwd=self.a)
