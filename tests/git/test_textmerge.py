@@ -94,3 +94,17 @@ def test_symmetric_and_as_git(
                 file.write(text)
         assert shared.run("merge-file", "-p", *files) == shared.objects.read(merged).data
         assert shared.run("merge-file", "-p", *reversed(files)) == shared.objects.read(merged).data
+
+
+def test_what_was_merged_before_is_known_as_long_as_it_is_there(repo: Repository) -> None:
+    ours, theirs = BASE.replace(b"line 1", b"first"), BASE.replace(b"line 7", b"last")
+    oids = [blob(repo, text) for text in (BASE, ours, theirs)]
+    merger = text_merger(repo)
+    merged = merger(*oids)
+    assert merged is not None
+    run_git(repo.root.decode(), "prune", "--expire=now", *(oid.hex() for oid in oids))
+    again = Repository.open(repo.root)
+    assert not again.objects.has(merged)
+    repo.idle()
+    assert merger(*oids) == merged
+    assert Repository.open(repo.root).objects.has(merged)

@@ -7,11 +7,15 @@ it is the same whoever merges, and there are never labels or markers in it.
 import contextlib
 import os
 import tempfile
+from collections import OrderedDict
 
 from instep.core.types import Object, Oid
 from instep.git.errors import GitError
 from instep.git.repository import Repository
 
+REMEMBERED = 4096
+"""Merges whose result is known. Two sides that go on while they merge have the older merges of each other's
+commits behind every new one, and all but the newest were made before."""
 MOST_BYTES = 4 << 20
 """Larger files are not compared by line: what takes minutes is no help to anybody."""
 
@@ -28,6 +32,7 @@ class TextMerger:
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
+        self._made: OrderedDict[tuple[Oid, Oid, Oid], Oid | None] = OrderedDict()
 
     def __call__(self, base: Oid | None, ours: Oid, theirs: Oid) -> Oid | None:
         if base is None:
@@ -37,6 +42,17 @@ class TextMerger:
         if ours == base:
             return theirs
         first, second = sorted((ours, theirs))
+        asked = (first, second, base)
+        known = self._made.get(asked)
+        if asked not in self._made or (known is not None and not self._repo.objects.has(known)):
+            known = self._merge_blobs(first, second, base)
+            self._made[asked] = known
+        self._made.move_to_end(asked)
+        if len(self._made) > REMEMBERED:
+            self._made.popitem(last=False)
+        return known
+
+    def _merge_blobs(self, first: Oid, second: Oid, base: Oid) -> Oid | None:
         texts = [self._text(oid) for oid in (first, base, second)]
         merged = self._merge([text for text in texts if text is not None]) if None not in texts else None
         if merged is None:
