@@ -6,12 +6,13 @@ import anyio
 import pytest
 
 from instep.core.keys import make_key
-from instep.core.types import Key, RelPath
+from instep.core.types import MODE_EXEC, MODE_FILE, Change, Entry, Key, RelPath
 from instep.remotes.frames import Cancel, Content, Frame, NoContent, Want
 from instep.steps.download import PARTS, WINDOW_BYTES
 from instep.steps.transfer import LARGE_AT_ONCE, SMALL_AT_ONCE
 from instep.steps.upload import PIECE_BYTES
 from tests.remotes.pairs import Raw
+from tests.remotes.samples import OID
 from tests.steps.side import Side, big, p
 from tests.steps.talk import Desk, stranger, talking
 
@@ -45,6 +46,16 @@ async def test_what_is_wanted_comes(a: Side, b: Side) -> None:  # I11
         assert file.read() == data
     assert (two.transfer.missing, os.listdir(b.folder / ".git/annex/tmp")) == (0, [])
     assert b.board.transfers, "one could watch it"
+
+
+async def test_what_is_only_executable_now_is_waited_for_still(a: Side) -> None:  # I7 I29
+    one = Desk(a)
+    film, entry = p("film.bin"), Entry(MODE_FILE, OID)
+    one.transfer.want({ABSENT: {film}})
+    one.transfer.changed([Change(film, entry, Entry(MODE_EXEC, OID))])
+    assert one.transfer.missing_paths == [film]
+    one.transfer.changed([Change(film, Entry(MODE_EXEC, OID), None)])
+    assert one.transfer.missing_paths == []
 
 
 async def test_a_large_file_comes_after_its_commit(a: Side, b: Side) -> None:  # I7

@@ -228,7 +228,7 @@ class Folder:
             text = "An old version was overwritten in place (annex.thin) and is gone from this folder"
             self._board.log("lost", text, keys=[shown(key) for key in done.lost])
         self._transfer.have(done.stored)
-        self._transfer.changed(change.path for change in done.changes)
+        self._transfer.changed(done.changes)
         self._transfer.want(done.wanted)
         for session in self._peers.stock_sessions:
             session.content_changed(done.changes)

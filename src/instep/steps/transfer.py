@@ -15,7 +15,7 @@ from anyio.abc import TaskGroup
 
 from instep.core.keys import size_of
 from instep.core.status import shown
-from instep.core.types import Key, RelPath
+from instep.core.types import Change, Key, RelPath
 from instep.remotes.errors import LinkError
 from instep.remotes.frames import At, Cancel, Content, NoContent, Want
 from instep.steps.download import Download, Outcome, need_bytes
@@ -98,9 +98,10 @@ class TransferStep:
         self.want(again | {wanted.key: wanted.paths for wanted in open_})
         return {path for paths in self._unwanted.values() for path in paths}
 
-    def changed(self, paths: Iterable[RelPath]) -> None:
-        """These paths have another version now: what they waited for is wanted by others only, or by none."""
-        gone = set(paths)
+    def changed(self, changes: Iterable[Change]) -> None:
+        """These paths have another version now: what they waited for is wanted by others only, or by none.
+        One that is only executable now, or not any more, waits on."""
+        gone = {path for path, old, new in changes if old is None or new is None or old.oid != new.oid}
         for key in [key for key, waiting in self._unwanted.items() if waiting & gone]:
             self._unwanted[key] -= gone
             if not self._unwanted[key]:
