@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instep.core.names import is_safe_name, is_safe_path
+from instep.core.names import folded, is_safe_name, is_safe_path
 from instep.core.tree import encode_tree
-from instep.core.types import SHA1, Oid
+from instep.core.types import SHA1, Oid, RelPath
 from tests.conftest import GitRunner, RepositoryMaker
 from tests.core.trees import file, path
 
@@ -110,3 +110,25 @@ def _fsck_errors(folder: Path, git: GitRunner) -> bytes:
         "check",
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Foo/Bar", "foo/bAR"),
+        ("caf\u00e9", "CAFE\u0301"),
+        ("\u00c9", "e\u0301"),
+        ("\u03a3", "\u03c2"),
+        ("I", "i"),
+    ],
+)
+def test_what_some_disk_takes_for_one(one: str, other: str) -> None:  # I24
+    assert folded(RelPath(one.encode())) == folded(RelPath(other.encode()))
+
+
+@given(st.binary(), st.binary())
+def test_folding_keeps_directories(one: bytes, other: bytes) -> None:  # I24
+    path = RelPath(one + b"/" + other)
+    assert folded(path) == folded(RelPath(one)) + b"/" + folded(RelPath(other))
+    assert folded(RelPath(folded(path))) == folded(path)
+    assert folded(RelPath(b"\xff")) == b"\xff"

@@ -115,3 +115,13 @@ def test_a_gitlink_never_moves() -> None:
 
 def test_nothing_to_do() -> None:
     assert list(plan_install([]).steps()) == []
+
+
+def test_where_a_disk_folds_names_all_goes_before_anything_comes() -> None:  # I24
+    """The tree of these tests keeps names apart; with the plan, one that does not would do too."""
+    old, new = files(photo_JPG="1", Dir__x="2", other="3"), files(photo_jpg="1", dir__x="2", else_="3")
+    assert len(plan_install(changes(old, new)).moves) == 3
+    plan = plan_install(changes(old, new), folds=True)
+    assert not plan.moves
+    assert {step.path for step in plan.removals} == old.keys()
+    assert len(plan_install(changes(files(a="1"), files(b="1")), folds=True).moves) == 1

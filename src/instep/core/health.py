@@ -267,7 +267,7 @@ _DECLARED = (
     ),
     Condition(
         "file-not-installed",
-        "{subject} can't be written here: {detail}",
+        "{detail}, so its newest version is not in this folder.",
         "It is safe in the history. Rename it on another copy, or mend what is named.",
     ),
     Condition(

@@ -7,6 +7,7 @@ ignored code points. Source: git's `verify_path` (read-cache.c), `is_ntfs_dotgit
 """
 
 import re
+import unicodedata
 
 from instep.core.types import RelPath
 
@@ -33,3 +34,15 @@ def is_safe_name(name: bytes) -> bool:
 def is_safe_path(path: RelPath) -> bool:
     """Whether each name on the way is safe; the root itself (`b""`) is not a path of anything."""
     return all(is_safe_name(name) for name in path.split(b"/"))
+
+
+def folded(path: RelPath) -> bytes:
+    """The same for any two paths that some disk takes for one: no case, accents spelt in one way. # I24
+
+    What is no UTF-8 is left as it is. (Unicode 3.13: canonical caseless matching, D145.)
+    """
+    text = path.decode("utf-8", "surrogateescape")
+    if text.isascii():
+        return text.lower().encode()
+    text = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+    return text.encode("utf-8", "surrogateescape")

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from instep.core.names import folded
 from instep.core.tree import parents
 from instep.core.types import MODE_GITLINK, Change, Entry, RelPath
 
@@ -83,10 +84,11 @@ class InstallPlan:
         yield from self.creations
 
 
-def plan_install(changes: Iterable[Change]) -> InstallPlan:
+def plan_install(changes: Iterable[Change], *, folds: bool = False) -> InstallPlan:
     """The plan that takes a work tree from the old side of `changes` to the new side.
 
     A removal and a creation of one and the same entry are a move; where several could pair, by order of path.
+    `folds`: the disk takes several names for one, so none is given to what is there before all others went.
     """
     removals: list[Remove] = []
     replacements: list[Replace] = []
@@ -98,7 +100,10 @@ def plan_install(changes: Iterable[Change]) -> InstallPlan:
             removals.append(Remove(path, old))
         elif new:
             creations.append(Create(path, new))
-    moves, removals, creations = _pair(removals, creations)
+    if folds and _clash(step.path for step in (*removals, *creations)):
+        moves: list[Move] = []
+    else:
+        moves, removals, creations = _pair(removals, creations)
     ordered, given_up = _in_order(moves)
     removals += [Remove(move.source, move.entry) for move in given_up]
     creations += [Create(move.target, move.entry) for move in given_up]
@@ -122,6 +127,12 @@ def _pair(removals: list[Remove], creations: list[Create]) -> tuple[list[Move], 
             left.append(creation)
     moved = {move.source for move in moves}
     return moves, [removal for removal in removals if removal.path not in moved], left
+
+
+def _clash(paths: Iterable[RelPath]) -> bool:
+    """Whether two of these names, or of the directories that they are in, may be the same on some disk."""
+    names = {name for path in paths for name in (path, *parents(path))}
+    return len({folded(name) for name in names}) < len(names)
 
 
 def _in_order(moves: list[Move]) -> tuple[list[Move], list[Move]]:

@@ -4,9 +4,11 @@ import anyio
 
 from instep.core.errors import InstepError
 from instep.core.status import shown
+from instep.core.types import RelPath
 from instep.daemon.board import StatusBoard
 from instep.daemon.peers import Peers
 from instep.steps.commit import CommitStep
+from instep.steps.lag import Cause
 from instep.steps.merge import MergeStep
 from instep.steps.state import FolderState
 from instep.steps.transfer import TransferStep
@@ -31,6 +33,7 @@ class Standing:
         self._peers = peers
         self._board = board
         self._changed = anyio.Event()
+        self._blocked: set[RelPath] = set()
 
     def show(self) -> None:
         """Say on the board how things stand, and let go whoever waits for that."""
@@ -38,11 +41,24 @@ class Standing:
         self._board.pending("heads to merge", 0 if self._merge.idle else 1)
         self._board.pending("files without their content", self._transfer.missing)
         self._board.pending("files to put in place", len(self._state.lag))
+        self._show_blocked()
         for session in self._peers.sessions.values():
             outstanding = session.outstanding()
             self._board.remote(session.name, reachable=True, in_step=not outstanding, outstanding=outstanding)
         self._changed.set()
         self._changed = anyio.Event()
+
+    def _show_blocked(self) -> None:
+        """Name each file that this disk does not take. # I29"""
+        lag = self._state.lag
+        if not lag and not self._blocked:
+            return
+        now = {path: known.detail for path, known in lag.paths.items() if known.cause is Cause.BLOCKED}
+        for path, detail in now.items():
+            self._board.raise_condition("file-not-installed", shown(path), detail)
+        for path in self._blocked - now.keys():
+            self._board.clear_condition("file-not-installed", shown(path))
+        self._blocked = set(now)
 
     def refuse_unknown(self, remote: str | None) -> None:
         """Raises InstepError for a name that is no remote's."""

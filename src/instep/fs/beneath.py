@@ -10,7 +10,7 @@ import os
 import stat
 
 from instep.core.types import RelPath
-from instep.fs import syscalls
+from instep.fs import spelling, syscalls
 
 _RESOLVE = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS | syscalls.RESOLVE_NO_MAGICLINKS
 _PATH_MAX = 4096
@@ -31,8 +31,10 @@ _OPENAT2 = _has_openat2()
 def open_beneath(root_fd: int, path: RelPath, flags: int, mode: int = 0) -> int:
     """Opens `path`; `b""` is the root itself. The descriptor is close-on-exec and the caller's.
 
-    With O_PATH a link at the very end is opened itself, as with O_PATH | O_NOFOLLOW.
+    With O_PATH a link at the very end is opened itself, as with O_PATH | O_NOFOLLOW. Raises OtherwiseSpelt
+    where the root is a FoldingRoot (I24).
     """
+    spelling.check_directories(root_fd, path)
     if _OPENAT2 and len(path) < _PATH_MAX:
         flags |= os.O_CLOEXEC
         if flags & os.O_DIRECTORY:  # with O_NOFOLLOW too, a link at the end would be ENOTDIR
@@ -96,7 +98,9 @@ def lstat_beneath(root_fd: int, path: RelPath) -> os.stat_result:
     if not path:
         return os.stat(root_fd)
     with Parent(root_fd, path) as (dir_fd, name):
-        return os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        spelling.check_name(root_fd, dir_fd, name)
+        return found
 
 
 def stat_hint(root_fd: int, path: RelPath) -> os.stat_result:

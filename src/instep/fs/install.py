@@ -25,6 +25,7 @@ from instep.fs.exchange import exchange
 from instep.fs.identity import Identity
 from instep.fs.lease import Writers
 from instep.fs.refused import Reason, Refused, Refusing
+from instep.fs.spelling import FoldingRoot, OtherwiseSpelt, check_name, root_of
 
 __all__ = ["IsBase", "Reason", "Refused", "Rescued", "WorkTree"]
 
@@ -50,8 +51,11 @@ class WorkTree:
 
     def __init__(self, root: bytes, private: bytes, clock: Callable[[], float] = time.monotonic) -> None:
         self.root = root
-        self.root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._displaced = Displaced(private + b"/displaced", clock)
+        fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.root_fd = root_of(fd, private)
+        self.folds = isinstance(self.root_fd, FoldingRoot)
+        """Whether the disk takes several names for one."""
 
     def close(self) -> None:
         """Idempotent. What was displaced and not settled is a leftover for the next start."""
@@ -66,8 +70,7 @@ class WorkTree:
             try:
                 staged.place(name, dir_fd=dir_fd, replace=False)  # I24: not over what only the disk calls so
             except FileExistsError:
-                there = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode
-                raise Refused(path, Reason.IS_DIRECTORY if stat.S_ISDIR(there) else Reason.EXISTS) from None
+                raise Refused(path, self._what_stands(dir_fd, name)) from None
             passed(Point.CREATED)
             return _stands(dir_fd, name, staged.identity)
 
@@ -115,7 +118,10 @@ class WorkTree:
         with Refusing(source), self._parent(source) as (from_fd, old):
             self._examine(source, from_fd, old, is_base)
             with Refusing(target), self._parent(target, make=True) as (to_fd, new):
-                syscalls.rename_noreplace(from_fd, old, to_fd, new)
+                try:
+                    syscalls.rename_noreplace(from_fd, old, to_fd, new)
+                except FileExistsError:
+                    raise Refused(target, self._what_stands(to_fd, new)) from None
                 passed(Point.MOVED)
                 try:
                     return self._examine(target, to_fd, new, is_base)
@@ -180,7 +186,18 @@ class WorkTree:
             if not make:
                 raise
         self.make_directory(RelPath(path.rpartition(b"/")[0]))
-        return Parent(self.root_fd, path)
+        try:
+            return Parent(self.root_fd, path)
+        except OtherwiseSpelt:
+            raise Refused(path, Reason.NAME_TAKEN) from None  # I24: not among what is another's
+
+    def _what_stands(self, dir_fd: int, name: bytes) -> Reason:
+        there = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode
+        try:
+            check_name(self.root_fd, dir_fd, name)
+        except OtherwiseSpelt:
+            return Reason.NAME_TAKEN  # I24
+        return Reason.IS_DIRECTORY if stat.S_ISDIR(there) else Reason.EXISTS
 
     def make_directory(self, directory: RelPath) -> None:
         """An empty directory, and those above it; what stands there is let be."""
@@ -192,6 +209,7 @@ class WorkTree:
 
     def _examine(self, path: RelPath, dir_fd: int, name: bytes, is_base: IsBase) -> Identity:
         """Refused unless the base stands there and nobody writes it; holds up nobody."""
+        check_name(self.root_fd, dir_fd, name)
         return _examine(path, dir_fd, name, os.path.join(self.root, path), is_base, hold=False)
 
     def _examine_displaced(self, path: RelPath, aside: bytes, is_base: IsBase) -> Identity:

@@ -16,6 +16,7 @@ class Reason(Enum):
     IS_DIRECTORY = "is a directory"
     NOT_DIRECTORY = "lies below a name that is not a directory"
     SYMLINKED_PARENT = "lies below a symbolic link"
+    NAME_TAKEN = "has a name that this disk takes for another one's"
     NAME_IMPOSSIBLE = "has a name that the file system can't hold"
     PERMISSION = "can't be changed: no permission"
     OTHER_FILESYSTEM = "is on another file system than the folder"

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from instep.core.types import Entry, Oid, RelPath
 from instep.git.process import Git
 
-_EXACT = ("core.trustctime=true", "core.checkStat=default", "core.untrackedCache=false")
+_EXACT = (
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.untrackedCache=false",
+    "core.ignoreCase=false",  # I24: each name for itself, whatever the disk makes of it
+    "core.precomposeUnicode=false",
+)
 
 
 @dataclass

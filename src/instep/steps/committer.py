@@ -21,13 +21,14 @@ from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch
 from instep.fs.identity import Identity
 from instep.fs.read import Gone, NotCaptured, StillOpen, identify
-from instep.fs.scan import scan
+from instep.fs.scan import scan_beneath
 from instep.git.errors import RefMoved
 from instep.git.refs import RefUpdate
 from instep.steps.following import Following
 from instep.steps.look import Look, pass_over, root_is_whole
 from instep.steps.own_commits import own_commit
 from instep.steps.sight import Sight
+from instep.steps.spellings import Spellings
 from instep.steps.state import FolderState
 
 MAX_CHANGES = 512
@@ -83,6 +84,7 @@ class Committer:
         self._clock = clock
         self._refused = False
         """Whether the disk did not take the last commit."""
+        self._spellings = Spellings(state)
         self.follow_branch = Following(state, clock).follow
 
     def expand(self, scans: Iterable[RelPath]) -> deque[RelPath]:
@@ -92,7 +94,8 @@ class Committer:
         found: set[RelPath] = set()
         tracked: set[RelPath] = set()
         for under in scans:
-            found.update(path for path, _ in scan(state.work_tree.root, under, state.skip, pass_over))
+            seen = scan_beneath(state.work_tree.root_fd, under, state.skip, pass_over)
+            found.update(path for path, _ in seen)
             tracked.update(path for path, _ in walk(state.tree, state.repo.objects.tree, under))
         there, gone = sorted(found), sorted(tracked - found)
         return deque(path for both in zip_longest(there, gone) for path in both if path is not None)
@@ -115,10 +118,11 @@ class Committer:
             looked: set[RelPath] = set()
             while paths and len(sights) < MAX_CHANGES and look.staged_bytes < MAX_BYTES:
                 path = paths.popleft()
-                looked.add(path)
-                self._look(look, path, sights, forked, done)
+                for each in {path, *self._spellings.others(path)} - looked:
+                    looked.add(each)
+                    self._look(look, each, sights, forked, done)
             done.odd, done.large = look.odd, look.large
-            self._hold_unmounted(sights, forked, mounted)
+            self._hold_absent(sights, forked, mounted)
             deletes = any(sight.entry is None for sight in sights.values())
             deletes = deletes or any(None in edits.values() for edits in forked.values())
             if deletes and not root_is_whole(state.work_tree.root, state.work_tree.root_fd):
@@ -258,20 +262,24 @@ class Committer:
             return sight
         return None
 
-    def _hold_unmounted(
+    def _hold_absent(
         self,
         sights: dict[RelPath, Sight],
         forked: dict[Oid | None, dict[RelPath, Entry | None]],
         mounted: dict[RelPath, int],
     ) -> None:
-        """Take out what is missing only because a drive inside the folder is. # I8"""
+        """Take out what is missing only because a drive inside the folder is (I8), or has no place (I3)."""
         now = self._state.mounts.now()
+
+        def is_held(path: RelPath) -> bool:
+            return self._state.mounts.away(path, mounted, now) or self._spellings.has_no_place(path)
+
         for path in [path for path, sight in sights.items() if sight.entry is None]:
-            if self._state.mounts.away(path, mounted, now):
+            if is_held(path):
                 del sights[path]
         for edits in forked.values():
             for path in [path for path, entry in edits.items() if entry is None]:
-                if self._state.mounts.away(path, mounted, now):
+                if is_held(path):
                     del edits[path]
         for since in [since for since, edits in forked.items() if not edits]:
             del forked[since]

@@ -79,7 +79,7 @@ class Installer:
         refused: list[Refusal] = []
         changes = [c for c in changes if not self._is_left_out(c)]
         moving = [c for c in changes if c.old != c.new]
-        steps = list(plan_install(moving).steps())
+        steps = list(plan_install(moving, folds=self._state.work_tree.folds).steps())
         steps += [
             Replace(c.path, c.old, c.new) for c in changes if c.old is not None and c.old == c.new and c.new
         ]
