@@ -40,12 +40,15 @@ check: $(VENV)/node ## lint, format, types, layers
 	$(BIN)/lint-imports --no-logo
 
 # What tests need of the system: a compiler for faults on demand, strace to see syncs, disks to pull plugs of, an
-# sshd to be called, ip for networks that come and go, and FUSE for a disk that folds names.
-TOOLS := gcc libc6-dev strace e2fsprogs mount openssh-client openssh-server iproute2 libfuse3-dev
+# sshd to be called, ip for networks that come and go, FUSE for a disk that
+# folds names, libfaketime for clocks that are wrong.
+TOOLS := gcc libc6-dev strace e2fsprogs mount openssh-client openssh-server iproute2 libfuse3-dev libfaketime
 .PHONY: tools
 tools:
 	@PATH=$$PATH:/usr/sbin; for tool in gcc strace mkfs.ext4 sshd ip; do \
-		command -v $$tool >/dev/null || missing=1; done; test -e /usr/include/fuse3/fuse.h -a -z "$$missing" \
+		command -v $$tool >/dev/null || missing=1; done; \
+	for file in /usr/include/fuse3/fuse.h /usr/lib/*/faketime/libfaketime.so.1; do \
+		test -e $$file || missing=1; done; test -z "$$missing" \
 		|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q \
 		&& apt-get install -qy --no-install-recommends $(TOOLS); } \
 		|| { echo 'make test needs: apt-get install $(TOOLS)'; exit 1; }

@@ -1,0 +1,92 @@
+"""One side's clock is wrong by decades: no winner changes, nothing is lost, and nobody is kept busy. # I20
+
+The library of Debian's libfaketime gives a process another time of day; what timers use is left alone, as
+it is when a clock is set.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run_git
+
+from .harness import Pair
+from .ledger import Ledger, lost
+from .silence import assert_silence
+from .worktree import Name, read, write
+
+(LIBRARY,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+
+
+class OddPair(Pair):
+    """What is started for `b` alone lives by the time in a file, which can be changed at any moment."""
+
+    def __init__(self, top: Path) -> None:
+        super().__init__(top)
+        self._time = top / "time"
+
+    def set_clock(self, text: str) -> None:
+        self._time.write_text(text + "\n")
+
+    def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
+        if self.b not in args or self.a in args:
+            return {}
+        return {
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(self._time),
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_NO_CACHE": "1",
+            "NO_FAKE_STAT": "1",
+        }
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Iterator[OddPair]:
+    with OddPair(tmp_path) as pair:
+        yield pair
+
+
+def work(pair: Pair, ledgers: dict[Path, Ledger], number: int) -> None:
+    """Edits on both sides, of one file too, and a deletion."""
+    for folder, ledger in ledgers.items():
+        for name in (f"{folder.name}/{number}", "both"):
+            data = f"{name} {number} of {folder.name}\n".encode() * 10
+            write(folder, name, data)
+            ledger.wrote(name.encode(), data)
+    if number:
+        os.unlink(pair.a / f"a/{number - 1}")
+        ledgers[pair.a].removed(f"a/{number - 1}".encode())
+
+
+def cpu_s(pid: int) -> float:
+    """What a process has used so far, in seconds."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("wrong", ["@1970-01-02 00:00:00", "@2036-06-01 00:00:00"])
+def test_a_clock_that_is_decades_wrong(odd: OddPair, wrong: str) -> None:
+    odd.set_clock(wrong)
+    odd.instep("up", odd.b)
+    odd.up()
+    ledgers = {odd.a: Ledger(), odd.b: Ledger()}
+    for number, text in enumerate([wrong, "+0", wrong]):  # and set right, and wrong again
+        odd.set_clock(text)
+        work(odd, ledgers, number)
+        odd.settle()
+        for ledger in ledgers.values():
+            ledger.keep()
+    began_s, used_s = time.monotonic(), [cpu_s(odd.daemon(folder)) for folder in ledgers]
+    assert_silence(*ledgers)  # I13
+    for folder, before_s in zip(ledgers, used_s, strict=True):  # I28
+        assert cpu_s(odd.daemon(folder)) - before_s < (time.monotonic() - began_s) / 4
+    assert lost(ledgers.values(), list(ledgers)) == []
+    assert read(odd.a, "b/0") == read(odd.b, "b/0")
+    dates = run_git(odd.a, "log", "--format=%cs").decode().split()
+    assert {day[:4] for day in dates} > {wrong[1:5]}, "the clock was wrong indeed"
+    for folder in ledgers:
+        run_git(folder, "fsck", "--strict")
+        run_git(folder, "annex", "fsck", "--quiet")
