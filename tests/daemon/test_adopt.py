@@ -5,8 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from instep.daemon.adopt import TEMPORARY_NAMES, Template, adopt, default_description, describe, template_of
+from instep.daemon.adopt import (
+    NEW_REPOSITORY,
+    TEMPORARY_NAMES,
+    Template,
+    adopt,
+    default_description,
+    describe,
+    template_of,
+)
 from instep.daemon.examine import Found, Kind, Refused, examine
+from instep.daemon.places import adopting_mark
 from tests.conftest import GitRunner, RepositoryMaker
 
 PLAIN = Template("main", "sha1", b"")
@@ -36,6 +45,23 @@ def test_a_new_folder(tmp_path: Path, git: GitRunner) -> None:
     local = git(root, "config", "--local", "--list").decode()
     assert "user." not in local  # nobody's name is written down because git knew none
     assert examine(root).kind is Kind.ANNEX
+
+
+def test_what_was_begun_is_done_again(tmp_path: Path, git: GitRunner) -> None:  # I27
+    """As after a SIGKILL: git-annex has an id early, and a version and a description late."""
+    found = examine(tmp_path)
+    adopt(found, common(found), "my laptop")
+    uuid = git(tmp_path, "config", "annex.uuid")
+    git(tmp_path, "config", "--unset", "annex.version")
+    adopting_mark(tmp_path / ".git").touch()
+    (tmp_path / NEW_REPOSITORY).mkdir()
+    again = examine(tmp_path)
+    assert again.kind is Kind.GIT
+    adopt(again, common(again), "my laptop")
+    assert examine(tmp_path).kind is Kind.ANNEX
+    assert git(tmp_path, "config", "annex.uuid") == uuid
+    assert git(tmp_path, "config", "annex.version")
+    assert not (tmp_path / NEW_REPOSITORY).exists()
 
 
 @pytest.mark.parametrize(

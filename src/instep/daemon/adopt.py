@@ -9,16 +9,18 @@ at once: when the branches meet, their union is one line.
 
 import getpass
 import os
+import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from instep.core.errors import InstepError
 from instep.daemon.examine import Found, Refused
-from instep.daemon.places import git_dir_of
+from instep.daemon.places import adopting_mark, git_dir_of
 from instep.git.identity import identity
 from instep.git.process import Git, git_environment
 
@@ -46,6 +48,10 @@ TEMPORARY_NAMES = (
     "4913",
 )
 """What editors, browsers and file systems leave for a moment; put into a new folder's .git/info/exclude."""
+
+
+NEW_REPOSITORY = ".git.instep-new"
+"""Where a new folder's repository is made; the next `up` clears it away after one that was killed."""
 
 
 class SetupFailed(InstepError):
@@ -138,21 +144,28 @@ def _first_config_log(found: Found) -> bytes:
     return new_config_log(int(time.time()))
 
 
-def adopt(found: Found, template: Template, description: str | None, *, thin: bool = False) -> None:
-    """Make it a git-annex repository on the template's branch. Raises SetupFailed, OSError."""
-    environment = _environment(found)
+def adopt(
+    found: Found, template: Template, description: str | None, *, thin: bool = False, turn: int | None = None
+) -> None:
+    """Make it a git-annex repository on the template's branch; what is started for that inherits `turn`.
+    Killed at any moment, it can be done again (I27). Raises SetupFailed, OSError."""
+    run = partial(_run, _environment(found), () if turn is None else (turn,))
+    if not found.kind.is_annex:
+        shutil.rmtree(found.root / NEW_REPOSITORY, ignore_errors=True)
     if not found.kind.is_repository:
         _make_directory(found.root)
-        _create(found.root, template, environment)
-        if thin:
-            _run(found.root, environment, "git", "config", "annex.thin", "true")
+        _create(found.root, template, run, thin=thin)
     if not found.kind.is_annex:
         if not found.kind.is_bare:
             _lay_settings(found.root, template)
         elif not found.branch:  # so that a clone gets the files
-            _run(found.root, environment, "git", "symbolic-ref", "HEAD", f"refs/heads/{template.branch}")
+            run(found.root, "git", "symbolic-ref", "HEAD", f"refs/heads/{template.branch}")
+        mark = adopting_mark(found.root if found.kind.is_bare else _git_dir(found.root))
+        mark.parent.mkdir(mode=0o700, exist_ok=True)
+        mark.touch()  # I27: git-annex has an id long before it has all
         words = description or default_description(found.root)
-        _run(found.root, environment, "git-annex", "init", "--quiet", words)
+        run(found.root, "git-annex", "init", "--quiet", words)
+        mark.unlink()
 
 
 def _make_directory(root: Path) -> None:
@@ -171,18 +184,24 @@ def default_description(root: Path) -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}:{short}"
 
 
-def _create(root: Path, template: Template, environment: dict[str, str]) -> None:
+def _create(root: Path, template: Template, run: Callable[..., None], *, thin: bool) -> None:
+    """Made aside and put in place whole: half a repository would have to be told from a broken one."""
     branch, object_format = template.branch, template.object_format
-    _run(
-        root,
-        environment,
+    aside = root / NEW_REPOSITORY
+    aside.mkdir()
+    run(
+        aside,
         *("git", "init", "--quiet", f"--initial-branch={branch}", f"--object-format={object_format}", "."),
     )
-    exclude = root / ".git/info/exclude"
+    if thin:
+        run(aside, "git", "config", "annex.thin", "true")
+    exclude = aside / ".git/info/exclude"
     exclude.parent.mkdir(exist_ok=True)
     with open(exclude, "a", encoding="utf-8") as file:
         file.write("# names of files that programs make for a moment\n")
         file.writelines(f"{name}\n" for name in TEMPORARY_NAMES)
+    os.rename(aside / ".git", root / ".git")
+    aside.rmdir()
 
 
 def _lay_settings(root: Path, template: Template) -> None:
@@ -207,11 +226,17 @@ def _text(value: str | bytes) -> str:
     return os.fsdecode(value)
 
 
-def _run(root: Path, environment: dict[str, str], *command: str) -> None:
+def _run(environment: dict[str, str], inherited: Sequence[int], root: Path, *command: str) -> None:
     """git's hooks and filters stay on here: git-annex looks at them to decide what to set up."""
     try:
         done = subprocess.run(
-            command, cwd=root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+            command,
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            pass_fds=inherited,
+            check=False,
         )
     except OSError as error:
         raise SetupFailed(

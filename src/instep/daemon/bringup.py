@@ -17,6 +17,7 @@ from instep.daemon.examine import Refused, check_programs, refuse_nested
 from instep.daemon.far import FarSide
 from instep.daemon.near import Launch, NearSide
 from instep.daemon.places import resolve
+from instep.daemon.setting_up import SettingUp
 from instep.remotes.dial import LocalPath, SshAddress, parse_remote
 
 A = TypeVar("A")
@@ -120,10 +121,11 @@ def _connect(brought: list[Brought], name: str | None, at_once: "_SideBySide") -
 
 def _register(one: Brought, other: Brought, wanted: str | None) -> None:
     assert isinstance(one.place, Path)
-    try:
-        name, is_new = Remotes(one.place).add(other.place, wanted, other.uuid)
-    except NameTaken:
-        name, is_new = Remotes(one.place).add(other.place, None, other.uuid)
+    with SettingUp(one.place):
+        try:
+            name, is_new = Remotes(one.place).add(other.place, wanted, other.uuid)
+        except NameTaken:
+            name, is_new = Remotes(one.place).add(other.place, None, other.uuid)
     one.remotes[name] = str(other.place)
     if is_new:
         one.new_remotes[name] = str(other.place)

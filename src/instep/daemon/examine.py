@@ -14,7 +14,7 @@ from pathlib import Path
 from instep.annex.launcher import find_launcher
 from instep.core.errors import InstepError
 from instep.daemon.lock import holder
-from instep.daemon.places import git_dir_of, is_bare, is_kept, known_folders, resolve
+from instep.daemon.places import adopting_mark, git_dir_of, is_bare, is_kept, known_folders, resolve
 from instep.daemon.unfit import refuse_unfit, why_not
 from instep.fs.mounted import location
 from instep.git.config import Config
@@ -162,10 +162,14 @@ def _examine_repository(root: Path, git_dir: Path) -> Found:
             f"The repository {root} has its files elsewhere, in {worktree}.", "Use a clone instead."
         )
     _refuse_missing_objects(root, config)
-    kind = Kind.ANNEX if config.get("annex.uuid") else Kind.GIT
+    kind = Kind.ANNEX if _is_annex(git_dir, config) else Kind.GIT
     return Found(
         root, kind, _branch(root, git_dir, config), config.get("extensions.objectformat") or "sha1", config
     )
+
+
+def _is_annex(git_dir: Path, config: Config) -> bool:
+    return config.get("annex.uuid") is not None and not adopting_mark(git_dir).exists()
 
 
 def _refuse_partial_history(root: Path, git_dir: Path) -> None:
@@ -192,7 +196,7 @@ def _examine_bare(root: Path) -> Found:
     """Its branch is the one that a clone would get; "" where that has no commit yet."""
     git = Git(os.fsencode(root), os.fsencode(root), bare=True)
     config = Config(git)
-    kind = Kind.BARE_ANNEX if config.get("annex.uuid") else Kind.BARE
+    kind = Kind.BARE_ANNEX if _is_annex(root, config) else Kind.BARE
     head = git.result("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "HEAD")
     name = os.fsdecode(head.stdout.strip())
     branch = name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else ""

@@ -12,6 +12,7 @@ from instep.daemon.examine import Found, examine
 from instep.daemon.lock import assistant, holder
 from instep.daemon.places import git_dir_of
 from instep.daemon.process import BACKGROUND, StartFailed, Starting
+from instep.daemon.setting_up import SettingUp
 from instep.remotes.ssh_program import SshProgram, ssh_program
 
 
@@ -50,19 +51,23 @@ class NearSide:
     def adopt(self, template: Template, description: str | None, *, thin: bool) -> str | None:
         """Make it a folder like the others; return its git-annex id. Raises SetupFailed, OSError."""
         assert self._found is not None
-        adopt(self._found, template, description, thin=thin)
-        return Remotes(self.place).uuid()
+        with SettingUp(self.place) as turn:
+            if not self._found.kind.is_annex:
+                self.described()  # another `up` may have made it one meanwhile
+            adopt(self._found, template, description, thin=thin, turn=turn.fd)
+            return Remotes(self.place).uuid()
 
     def start(self, new_remotes: bool) -> Running:
         """Start its process, or tell the one that runs of its new remotes. Raises StartFailed."""
         git_dir = git_dir_of(self.place)
         if git_dir is not None and assistant(git_dir) is not None:
             return Running()  # two that commit to one work tree would be in each other's way
-        pid = holder(git_dir) if git_dir else None
-        started = pid is None
-        if pid is None:
-            pid = Starting(self.place, self._launch.command).wait()
-        else:
+        with SettingUp(self.place):
+            pid = holder(git_dir) if git_dir else None
+            started = pid is None
+            if pid is None:
+                pid = Starting(self.place, self._launch.command).wait()
+        if not started:
             self._tell(pid, new_remotes)
         serious = [item for item in ask(self.place, "status")["attention"] if item["severity"] == "attention"]
         return Running(pid, started, tuple((item["text"], item["fix"]) for item in serious))

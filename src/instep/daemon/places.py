@@ -59,6 +59,11 @@ def lock_file(git_dir: Path) -> Path:
     return git_dir / "instep" / "lock"
 
 
+def adopting_mark(git_dir: Path) -> Path:
+    """A file that is there while git-annex is being set up: what was begun is to be done again then."""
+    return git_dir / "instep" / "adopting"
+
+
 def is_kept(root: Path) -> bool:
     """Whether instep has ever kept this folder in step."""
     git_dir = git_dir_of(root)
@@ -83,6 +88,11 @@ def is_stopped(git_dir: Path) -> bool:
 def output_file(root: Path) -> Path:
     """What the background process and the programs that it starts write to their standard error."""
     return state_dir(root) / "output.txt"
+
+
+def setup_lock_file(root: Path) -> Path:
+    """What only one `up` at a time can lock."""
+    return state_dir(root) / "up.lock"
 
 
 def log_file(root: Path) -> Path:
