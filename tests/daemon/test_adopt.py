@@ -169,3 +169,15 @@ def test_a_git_repository_s_own_limit_stays(plain_repository: RepositoryMaker, g
     found = examine(folder)
     adopt(found, common(found), None)
     assert branch_file(git, folder, "config.log") == b""
+
+
+def test_a_clone_brings_no_settings_of_its_own_against_those_of_its_origin(
+    annexed: RepositoryMaker, git: GitRunner, tmp_path: Path
+) -> None:
+    origin = annexed()
+    git(origin, "annex", "config", "--set", "annex.largefiles", "largerthan=1mb")
+    git(tmp_path, "clone", "-q", str(origin), "clone")
+    found = examine(tmp_path / "clone")
+    adopt(found, common(found), None)
+    assert branch_file(git, found.root, "config.log") == branch_file(git, origin, "config.log")
+    assert common(found).config_log == branch_file(git, origin, "config.log")

@@ -126,9 +126,22 @@ def new_config_log(now_s: int) -> bytes:
 
 
 def _config_log_of(found: Found) -> bytes:
+    git = _git(found)
+    for ref in ("refs/heads/git-annex", *_heard_of(git)):
+        if log := git.run("cat-file", "blob", f"{ref}:config.log", check=False):
+            return log
+    return b""
+
+
+def _git(found: Found) -> Git:
     git_dir = found.root if found.kind.is_bare else _git_dir(found.root)
-    git = Git(os.fsencode(git_dir), os.fsencode(found.root), bare=found.kind.is_bare)
-    return git.run("cat-file", "blob", "refs/heads/git-annex:config.log", check=False)
+    return Git(os.fsencode(git_dir), os.fsencode(found.root), bare=found.kind.is_bare)
+
+
+def _heard_of(git: Git) -> list[str]:
+    """The git-annex branches of other copies that a clone came with; `git annex init` begins with those."""
+    refs = git.run("for-each-ref", "--format=%(refname)", "refs/remotes/*/git-annex")
+    return [os.fsdecode(ref) for ref in refs.splitlines()]
 
 
 def _git_dir(root: Path) -> Path:
@@ -138,8 +151,8 @@ def _git_dir(root: Path) -> Path:
 
 def _first_config_log(found: Found) -> bytes:
     """For a git repository that git-annex never saw: what new folders get, or git-annex would annex every
-    file of it that changes. One that has said anything of its own keeps that."""
-    if found.kind.is_annex or found.config.get("annex.largefiles") is not None:
+    file of it that changes. One that has said anything of its own keeps that, and so does a clone of one."""
+    if found.kind.is_annex or found.config.get("annex.largefiles") is not None or _heard_of(_git(found)):
         return b""
     return new_config_log(int(time.time()))
 
@@ -157,7 +170,8 @@ def adopt(
         _create(found.root, template, run, thin=thin)
     if not found.kind.is_annex:
         if not found.kind.is_bare:
-            _lay_settings(found.root, template)
+            if not (found.kind.is_repository and _heard_of(_git(found))):  # else they come with its copies
+                _lay_settings(found.root, template)
         elif not found.branch:  # so that a clone gets the files
             run(found.root, "git", "symbolic-ref", "HEAD", f"refs/heads/{template.branch}")
         mark = adopting_mark(found.root if found.kind.is_bare else _git_dir(found.root))
