@@ -208,6 +208,15 @@ async def test_a_link_gets_every_byte_after_the_preamble(path: Path) -> None:
         assert b"".join(run.service.links) == b"\x00\x01frame"
 
 
+async def test_a_link_ends_with_the_folder_that_it_was_given_to(path: Path) -> None:  # I29
+    async with running(path) as run:
+        stream = await run.connect(b"instep-link 1\nx")
+        assert await stream.receive() == b"x"
+        run.server.use(None)
+        with pytest.raises(anyio.EndOfStream):
+            await stream.receive()
+
+
 async def test_that_remotes_changed_is_passed_on(path: Path) -> None:
     async with running(path) as run:
         await run.ask(b'{"method":"remotes-changed"}')

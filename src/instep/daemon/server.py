@@ -61,11 +61,15 @@ class Server:
     def __init__(self, board: StatusBoard, stop: Callable[[], None]) -> None:
         self._service: Service | None = None
         self._service_is_there = anyio.Event()
+        self._links: set[anyio.CancelScope] = set()
         self._board = board
         self._stop = stop
 
     def use(self, service: Service | None) -> None:
-        """The folder is ready and answers by this; or (None) it is not, for now."""
+        """The folder is ready and answers by this; or (None) it is not, for now. Links that it was given before
+        end: nobody would work for them, and the other sides would think themselves connected (I29)."""
+        for link in self._links:
+            link.cancel()
         if service is not None:
             self._service_is_there.set()
         elif self._service is not None:
@@ -92,7 +96,7 @@ class Server:
                 if line.startswith(LINK_WORD):
                     with anyio.fail_after(EARLY_LINK_LIMIT_S):
                         service = await self._ready()
-                    await service.accept_link(stream)
+                    await self._accept_link(service, stream)
                 else:
                     await self._answer_until_gone(stream, line)
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError, TimeoutError):
@@ -102,6 +106,14 @@ class Server:
             except Exception as error:  # I25 I26: whatever it is, it ends this connection only
                 print_traceback(error)
                 self._board.log("socket", f"A connection failed: {error_sentence(error)}")
+
+    async def _accept_link(self, service: Service, stream: ByteStream) -> None:
+        with anyio.CancelScope() as scope:
+            self._links.add(scope)
+            try:
+                await service.accept_link(stream)
+            finally:
+                self._links.discard(scope)
 
     async def _answer_until_gone(self, stream: ByteStream, line: bytes) -> None:
         async with anyio.create_task_group() as tasks:
