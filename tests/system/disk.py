@@ -13,7 +13,7 @@ from pathlib import Path
 from .harness import eventually
 
 SIZE_BYTES = 192 << 20
-OPTIONS = "loop,noatime,commit=600"
+OPTIONS = "loop,noatime,commit=600,errors=remount-ro"
 
 
 class Disk:
@@ -38,11 +38,25 @@ class Disk:
         left.replace(self._image)
         self._mount()
 
+    def sync(self) -> None:
+        """Nothing is in the kernel's memory only."""
+        _run("sync", "--file-system", self.place)
+
+    def become_read_only(self) -> None:
+        """As after an error of the disk, whatever is open for writing; until it is mounted again."""
+        device = Path(_said("findmnt", "--noheadings", "--output", "SOURCE", self.place))
+        (Path("/sys/fs/ext4") / device.name / "trigger_fs_error").write_text("a test\n")
+
+    def let_go(self) -> None:
+        """Unmounted for all who look for it now; see `mount_again`."""
+        _run("umount", "--lazy", self.place)
+
     def mount_again(self) -> bool:
         """After a lazy unmount: only once nobody has anything of it open, for else it is mounted still."""
         ask = ["losetup", "--associated", self._image]
         if subprocess.run(ask, capture_output=True, check=True).stdout:
             return False
+        subprocess.run(["fsck.ext4", "-p", self._image], capture_output=True, check=False)  # 1: it mended
         self._mount()
         return True
 
@@ -66,6 +80,10 @@ def can_have_disks() -> bool:
 def _run(*command: str | Path) -> None:
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, (command, done.stderr.decode(errors="replace"))
+
+
+def _said(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode().strip()
 
 
 def _succeeds(*command: str | Path) -> bool:

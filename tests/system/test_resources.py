@@ -13,6 +13,7 @@ from tests.conftest import run_git
 
 from .disk import Disk, can_have_disks
 from .harness import Pair, eventually
+from .ledger import Ledger, lost
 from .worktree import write
 
 pytestmark = pytest.mark.skipif(not can_have_disks(), reason="mounting needs root")
@@ -68,16 +69,20 @@ def empty(place: Path) -> None:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Pair]:
-    """A pair of which `a` is on a small disk of its own, whose reserve is no more than it needs."""
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A small one."""
     disk = Disk(tmp_path / "disk", SMALL_DISK_BYTES, "-N", INODES)
+    yield disk
+    disk.close()
+
+
+@pytest.fixture
+def small(tmp_path: Path, disk: Disk) -> Iterator[Pair]:
+    """A pair of which `a` is on that disk."""
     pair = Pair(tmp_path)
     pair.a = disk.place / "a"
-    try:
-        with pair:
-            yield pair.up()
-    finally:
-        disk.close()
+    with pair:
+        yield pair.up()
 
 
 @pytest.mark.parametrize("fill", [fill_blocks, fill_inodes])
@@ -95,6 +100,49 @@ def test_a_full_disk_is_waited_for(small: Pair, fill: Callable[[Path], None]) ->
     eventually(lambda: codes(small, small.a) & FULL, "it is named again")
     empty(small.a.parent)
     assert_well(small)
+
+
+def test_a_disk_that_becomes_read_only(small: Pair, disk: Disk) -> None:  # I1 I2 I26 I29
+    """As after an error, while it is in use; then it is checked and mounted again."""
+    ledger, pid = Ledger(), small.daemon(small.a)
+    for number in range(10):
+        write(small.a, f"before/{number}", data := os.urandom(3000))
+        ledger.wrote(f"before/{number}".encode(), data)
+    small.wait(small.a)
+    disk.sync()
+    disk.become_read_only()
+    for number in range(10):
+        write(small.b, f"after/{number}", data := os.urandom(3000))
+        ledger.wrote(f"after/{number}".encode(), data)
+    eventually(lambda: "read-only" in codes(small, small.a), "it is named")
+    small.wait_not(small.a)
+    disk.let_go()
+    eventually(disk.mount_again, "nothing keeps the disk")
+    assert_well(small)
+    ledger.keep()
+    assert lost([ledger], small.folders) == []
+    assert small.daemon(small.a) == pid
+
+
+@pytest.mark.parametrize("more_bytes", [8 << 20, 0])
+def test_little_memory(running: Pair, more_bytes: int) -> None:  # I1 I26 I29
+    """A process whose address space may grow no more, or little: any allocation can be the one that fails."""
+    pair, ledger, pid = running, Ledger(), running.daemon(running.a)
+    unlimited = resource.RLIM_INFINITY
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more_bytes
+    resource.prlimit(pid, resource.RLIMIT_AS, (limit, unlimited))
+    for number in range(60):
+        folder, size = pair.folders[number % 2], [10, 3000, 70_000, 10 << 20][number // 2 % 30 // 9]
+        write(folder, f"{number}", data := os.urandom(size))
+        ledger.wrote(f"{number}".encode(), data)
+    eventually(lambda: "memory-exhausted" in codes(pair, pair.a), "it is named")
+    assert not pair.status(pair.a)["in_step"]
+    resource.prlimit(pid, resource.RLIMIT_AS, (unlimited, unlimited))
+    assert_well(pair)
+    ledger.keep()
+    assert lost([ledger], pair.folders) == []
+    assert pair.daemon(pair.a) == pid
 
 
 def test_few_descriptors(tmp_path: Path) -> None:  # I1 I26

@@ -183,7 +183,7 @@ def test_a_folder_that_goes_and_comes_back_deletes_nothing(  # I2 I8 I25
     pid = pair.daemon(pair.a)
     try:
         if disk is not None:
-            subprocess.run(["umount", "--lazy", above], check=True)
+            disk.let_go()
         else:
             (above if way == "moved above" else pair.a).rename(away)
         if way == "replaced":
