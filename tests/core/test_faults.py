@@ -6,7 +6,7 @@ import os
 import pytest
 
 from instep.core.errors import InstepError
-from instep.core.faults import fault_of
+from instep.core.faults import fault_of, try_again
 from instep.core.health import CONDITIONS
 
 
@@ -54,3 +54,20 @@ def test_what_lies_behind() -> None:
 )
 def test_other_errors_are_none(error: Exception) -> None:
     assert fault_of(error) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EROFS, "Make it writable"),
+        (errno.EIO, "Check the disk"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.ENOMEM, "ulimit -v"),
+    ],
+)
+def test_the_way_out_for_who_has_to_try_again(number: int, way_out: str) -> None:  # I26
+    words = os.strerror(number)
+    for error in (OSError(number, words), f"could not write: {words}"):
+        assert way_out in try_again(error, "Install it.")
+    assert try_again("it said nothing", "Install it.") == "Install it."

@@ -1,6 +1,8 @@
 """Each kind of path becomes a folder with real git and git-annex; what was there stays as it was."""
 
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from instep.daemon.adopt import (
     NEW_REPOSITORY,
     TEMPORARY_NAMES,
+    SetupFailed,
     Template,
     adopt,
     default_description,
@@ -181,3 +184,18 @@ def test_a_clone_brings_no_settings_of_its_own_against_those_of_its_origin(
     adopt(found, common(found), None)
     assert branch_file(git, found.root, "config.log") == branch_file(git, origin, "config.log")
     assert common(found).config_log == branch_file(git, origin, "config.log")
+
+
+def test_what_git_could_not_write_is_named(tmp_path: Path) -> None:  # I26
+    found = examine(tmp_path / "new")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(SetupFailed) as failed:
+            adopt(found, PLAIN, None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handled)
+    assert failed.value.text.startswith(f"git init failed in {tmp_path}/new: ")
+    assert failed.value.fix

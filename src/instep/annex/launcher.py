@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from instep.annex.errors import AnnexError, AnnexMissing
+from instep.core.faults import try_again
 from instep.git.errors import sentence
 from instep.git.process import git_environment
 
@@ -51,10 +52,12 @@ class Launcher:
                 [self.binary, "version", "--raw"], capture_output=True, check=True, env=self.environment()
             )
         except OSError as error:
-            raise AnnexMissing(f"git-annex can't be started: {error.strerror}.", _GET_IT) from None
+            fix = try_again(error, _GET_IT)
+            raise AnnexMissing(f"git-annex can't be started: {error.strerror}.", fix) from None
         except subprocess.CalledProcessError as error:
             said = sentence(error.stderr, f"it ended with status {error.returncode}")
-            raise AnnexMissing(f"git-annex is there, but does not work: {said}", _GET_IT) from None
+            fix = try_again(said, _GET_IT)
+            raise AnnexMissing(f"git-annex is there, but does not work: {said}", fix) from None
         return done.stdout.decode(errors="replace").strip()
 
     def check(self) -> None:

@@ -24,6 +24,14 @@ _KNOWN = {
     errno.ENOBUFS: ("memory-exhausted", "No buffer space available"),
 }
 """The condition, and what the C library says; git says the same."""
+_TRY_AGAIN = {
+    "disk-full": "Free some space there, and try again.",
+    "read-only": "Make it writable (mount -o remount,rw), and try again.",
+    "disk-failing": "Check the disk (dmesg says more), and try again.",
+    "files-exhausted": "Close some programs, or raise the limit (ulimit -n 4096), and try again.",
+    "memory-exhausted": "Close some programs, or raise the limit (ulimit -v unlimited), and try again.",
+}
+"""The way out for a command that ended; one that goes on by itself has the condition's."""
 _NO_THREAD = "can't start new thread"  # what Python makes of EAGAIN, without the number
 
 
@@ -48,6 +56,12 @@ def fault_of(error: BaseException) -> Fault | None:
             if words in str(one):
                 return Fault(code, str(one))
     return None
+
+
+def try_again(error: BaseException | str, otherwise: str) -> str:
+    """The way out of what ended a command: the machine's fault's, or the one that it has otherwise."""
+    fault = fault_of(RuntimeError(error) if isinstance(error, str) else error)
+    return otherwise if fault is None else _TRY_AGAIN[fault.code]
 
 
 def all_behind(error: BaseException) -> Iterator[BaseException]:

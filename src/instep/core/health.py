@@ -306,7 +306,7 @@ _DECLARED = (
     Condition(
         "left-alone-repository",
         "{subject} is a git repository of its own and is left alone.",
-        "Make it a folder too if you like: instep up {subject}",
+        "Nothing to do; to keep it in step too, move it out of this folder first.",
         "notice",
     ),
     Condition(

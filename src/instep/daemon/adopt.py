@@ -19,8 +19,10 @@ from functools import partial
 from pathlib import Path
 
 from instep.core.errors import InstepError
+from instep.core.faults import try_again
 from instep.daemon.examine import Found, Refused
 from instep.daemon.places import adopting_mark, git_dir_of
+from instep.git.errors import sentence
 from instep.git.identity import identity
 from instep.git.process import Git, git_environment
 
@@ -187,7 +189,8 @@ def _make_directory(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         why = error.strerror or str(error)
-        raise SetupFailed(f"{root} can't be made: {why}.", "Choose another place.") from error
+        fix = try_again(error, "Choose another place.")
+        raise SetupFailed(f"{root} can't be made: {why}.", fix) from error
 
 
 def default_description(root: Path) -> str:
@@ -253,11 +256,10 @@ def _run(environment: dict[str, str], inherited: Sequence[int], root: Path, *com
             check=False,
         )
     except OSError as error:
-        raise SetupFailed(
-            f"{command[0]} can't be started: {error.strerror}", "See that it is installed."
-        ) from error
+        fix = try_again(error, "See that it is installed.")
+        raise SetupFailed(f"{command[0]} can't be started: {error.strerror}.", fix) from error
     if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        raise SetupFailed(
-            f"{' '.join(command[:2])} failed in {root}: {said[-1] if said else 'it said nothing'}"
-        )
+        said = sentence(done.stderr or done.stdout, f"it ended with status {done.returncode}")
+        where = root.parent if root.name == NEW_REPOSITORY else root
+        fix = try_again(said, "Mend what it names, and try again: nothing of yours was changed.")
+        raise SetupFailed(f"{' '.join(command[:2])} failed in {where}: {said}", fix)

@@ -66,8 +66,8 @@ class Server:
         self._stop = stop
 
     def use(self, service: Service | None) -> None:
-        """The folder is ready and answers by this; or (None) it is not, for now. Links that it was given before
-        end: nobody would work for them, and the other sides would think themselves connected (I29)."""
+        """The folder is ready and answers by this; or (None) it is not, for now. The links that it was given
+        before end: nobody would work for them, and the other sides would think themselves connected (I29)."""
         for link in self._links:
             link.cancel()
         if service is not None:

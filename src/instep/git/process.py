@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import IO, TypeVar
 
+from instep.core.faults import try_again
 from instep.git.errors import GitError, sentence
 
 T = TypeVar("T")
@@ -154,9 +155,8 @@ class Git:
 
 
 def _not_started(error: OSError) -> GitError:
-    return GitError(
-        f"git can't be started: {error.strerror}", "Is git installed, and the folder still there?"
-    )
+    fix = try_again(error, "Is git installed, and the folder still there?")
+    return GitError(f"git can't be started: {error.strerror}.", fix)
 
 
 class Complaints:
