@@ -117,8 +117,11 @@ class Cluster:
                 self.instep("down", folder, check=check)
 
     def status(self, folder: Path) -> dict[str, Any]:
-        """`instep status --json` of a folder."""
-        return json.loads(self.instep("status", "--json", folder, check=False).out)
+        """`instep status --json` of a folder. ConnectionError if its process can't be asked now."""
+        done = self.instep("status", "--json", folder, check=False)
+        if not done.out:
+            raise ConnectionError(done.err)
+        return json.loads(done.out)
 
     def wait(self, *folders: Path) -> None:
         """Until all that is in the folders (default: all) now is where they are linked to, too."""

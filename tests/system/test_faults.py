@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import run_git
-
 from .chance import SOAK, seed_of_run
 from .faults import Faults, build
 from .harness import Pair, eventually
 from .ledger import Ledger, lost
+from .silence import assert_whole
 from .worktree import join, write
 
 CODES = {
@@ -99,7 +98,7 @@ class Faulty:
         assert lost(self.ledgers.values(), folders) == []  # I1
         for folder in folders:
             eventually(lambda folder=folder: not self.attention(folder), f"no condition in {folder.name}")
-            run_git(folder, "fsck", "--strict")
+            assert_whole(folder)
 
     def cpu_s(self, folder: Path) -> float:
         """What the folder's process has used of a processor."""

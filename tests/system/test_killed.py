@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import run_git
 
 from .harness import Pair
+from .silence import assert_whole
 from .worktree import read, write
 
 
@@ -52,7 +53,7 @@ def test_killed_in_a_burst(pair: Pair, victim: str) -> None:  # I1 I6 I10 I27
     assert {name: read(pair.b, name) for name in files} == files
     pair.down()
     for folder in (pair.a, pair.b):
-        run_git(folder, "fsck", "--full")
+        assert_whole(folder)
         run_git(folder, "annex", "fsck", "--quiet")
         assert not os.path.exists(folder / ".git/index.lock")
 

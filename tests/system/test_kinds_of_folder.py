@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import run_git
 
 from .harness import Pair, eventually, head
+from .silence import assert_whole
 from .worktree import join, read, tree, write
 
 BIG = b"\0big" * 50_000
@@ -30,7 +31,7 @@ def assert_sound(pair: Pair) -> None:
         eventually(lambda folder=folder: run_git(folder, "status", "--porcelain") == b"", "a clean status")
     pair.down()
     for folder in (pair.a, pair.b):
-        run_git(folder, "fsck", "--full")
+        assert_whole(folder)
         run_git(folder, "annex", "fsck", "--quiet")
         assert run_git(folder, "status", "--porcelain") == b""
 

@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import PERSON, run_git
 
 from .harness import Pair, eventually
+from .silence import assert_whole
 from .worktree import differences, read, write
 
 LARGE = 200_000
@@ -70,7 +71,7 @@ def _assert_silent(pair: Pair, hub: Path) -> None:
 
 
 def _assert_sound(repository: Path) -> None:
-    run_git(repository, "fsck", "--strict")
+    assert_whole(repository)
     run_git(repository, *PERSON, "annex", "fsck", "--all", "--quiet")
 
 

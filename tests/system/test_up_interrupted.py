@@ -14,6 +14,7 @@ from tests.conftest import run_git
 
 from .chance import SOAK
 from .harness import LIMIT_S, Pair
+from .silence import assert_whole
 from .worktree import tree, write
 
 FILES = {f"d{n % 5}/{n}".encode(): b"%d " % n * (30_000 if n % 20 == 0 else 10) for n in range(200)}
@@ -86,7 +87,7 @@ def test_killed_half_way(pair: Pair, moment: str, way: str, whom: str) -> None:
     pair.assert_equal()
     assert content(pair.b) == FILES
     for folder in pair.folders:
-        run_git(folder, "fsck", "--strict")
+        assert_whole(folder)
         assert run_git(folder, "config", "annex.uuid")
         assert not (folder / ".git.instep-new").exists()
         assert b"largerthan=64kb" in run_git(folder, "show", "git-annex:config.log")
