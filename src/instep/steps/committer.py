@@ -76,6 +76,16 @@ class Committed:
     """Keys of pointer files whose content is not here."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A commit that peers may have, and that the disk here refused: its objects are nowhere else here."""
+
+    commit: Oid
+    parent: Oid | None
+    objects: dict[Oid, Object]
+    changes: list[Change]
+
+
 class Committer:
     """Makes commits; blocking, called by the folder's one writer only."""
 
@@ -84,6 +94,7 @@ class Committer:
         self._clock = clock
         self._refused = False
         """Whether the disk did not take the last commit."""
+        self._told: _Told | None = None
         self._spellings = Spellings(state)
         self.follow_branch = Following(state, clock).follow
 
@@ -109,6 +120,8 @@ class Committer:
         Raises RefMoved if somebody else moved the branch meanwhile (nothing is lost: look again), OSError
         when the disk refuses.
         """
+        if self._told is not None:
+            return self._keep_word(self._told)  # the paths are looked at next time
         state, done = self._state, Committed()
         mark, mounted = state.turns.mark(), state.mounts.now()
         with Batch(state.staging) as batch:
@@ -134,16 +147,7 @@ class Committer:
             done.commit = self._commit_on_head(sights, objects, done)
             if done.commit is not None:
                 self._check_branch(mark)
-            try:
-                with state.repo.objects.writing(objects):
-                    self._tell_coming(look, objects, done)
-                    self._refused = True
-                    self._store(look, batch, objects, done)
-                    self._refused = False
-                if done.commit is not None:
-                    self._move_branch(done.commit, done)
-            finally:
-                state.coming = None
+            self._publish(look, batch, objects, done)
             done.forks += commits.values()
             state.forks.add(done.forks)
             for since, edits in forked.items():
@@ -184,6 +188,24 @@ class Committer:
         if state.turns.mark() != mark:
             raise RefMoved(state.branch_ref, state.head, state.head)
 
+    def _publish(self, look: Look, batch: Batch, objects: dict[Oid, Object], done: Committed) -> None:
+        """To the peers, to the disk here, and into the branch. Raises RefMoved, OSError."""
+        state = self._state
+        try:
+            with state.repo.objects.writing(objects):
+                self._tell_coming(look, objects, done)
+                self._refused = True
+                self._store(look, batch, objects, done)
+                self._refused = False
+            if done.commit is not None:
+                self._move_branch(done.commit, done)
+        except (OSError, MemoryError):
+            if state.coming is not None:
+                self._told = _Told(state.coming, state.head, objects, done.changes)
+            raise
+        finally:
+            state.coming = None
+
     def _move_branch(self, commit: Oid, done: Committed) -> None:
         """Raises RefMoved; but a commit that a peer may have already is left to be merged like a fork."""
         state = self._state
@@ -206,6 +228,24 @@ class Committer:
             self._state.coming = done.commit
             self._state.tell_coming()
             passed(Point.COMMIT_TOLD)
+
+    def _keep_word(self, told: _Told) -> Committed:
+        """What peers have as our commit is made ours after all, before anything else is committed: else what
+        was deleted or edited since would meet it as something that we never knew of. # I17
+
+        Raises OSError while the disk refuses it still.
+        """
+        state, done = self._state, Committed()
+        state.repo.objects.write(told.objects)
+        self._told, self._refused = None, False
+        if told.parent == state.head:
+            done.commit, done.changes = told.commit, told.changes
+            self._move_branch(told.commit, done)
+            state.passes_by(done.changes)
+        else:
+            done.forks.append(told.commit)
+        state.forks.add(done.forks)
+        return done
 
     def _look(
         self,
