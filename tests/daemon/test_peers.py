@@ -74,6 +74,9 @@ class Owner:
         async for _ in session.link:
             pass
 
+    def start_guest(self, place: Path) -> None:
+        raise NotImplementedError  # tests/system/test_guests.py
+
     def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote:
         raise NotImplementedError  # tests/system/test_stock_peers.py
 

@@ -6,7 +6,7 @@ import click
 
 from instep.cli.folder import chosen, folder_argument
 from instep.core.errors import InstepError
-from instep.daemon.places import remembered
+from instep.daemon.places import git_dir_of, is_guest, remembered
 from instep.daemon.process import stop
 
 
@@ -26,9 +26,9 @@ def command(folder: str | None, every: bool) -> int:
 
 def _stop_all() -> int:
     stopped, failed = 0, list[InstepError]()
-    for root in remembered():  # one that is gone may have a process that waits for it
+    for root in sorted(remembered(), key=_has_guest):  # one that is gone may have a process that waits for it
         try:
-            if stop(root):
+            if stop(root, for_good=not _has_guest(root)):  # a guest is no folder that a person started
                 stopped += 1
                 click.echo(_stopped(root))
         except InstepError as error:
@@ -38,6 +38,11 @@ def _stop_all() -> int:
     if not stopped and not failed:
         click.echo("No folder was being kept in step; nothing to stop.")
     return 2 if failed else 0
+
+
+def _has_guest(root: Path) -> bool:
+    git_dir = git_dir_of(root)
+    return git_dir is not None and is_guest(git_dir)
 
 
 def _stopped(root: Path) -> str:

@@ -1,4 +1,5 @@
-"""The process of one folder: `python -m instep.daemon DIR READY_FD`, which `instep up` starts.
+"""The process of one folder: `python -m instep.daemon DIR READY_FD`, which `instep up` starts; or a
+guest's, which the process of the folder HOST starts: `python -m instep.daemon --guest HOST DIR READY_FD`.
 
 It is no verb of the command line, because what parses that need not be loaded here and stay.
 """
@@ -18,5 +19,14 @@ def background(folder: str, ready_fd: str, run_folder: RunFolder = run_folder) -
     return run_process(Path(folder), partial(tell_ready, int(ready_fd)), run_folder=run_folder)
 
 
+def guest(host: str, folder: str, ready_fd: str) -> int:
+    """Keep a folder in step while `host` or others call."""
+    run_guest = partial(run_folder, is_guest=True)
+    tell = partial(tell_ready, int(ready_fd))
+    return run_process(Path(folder), tell, run_folder=run_guest, host=Path(host))
+
+
 if __name__ == "__main__":
-    sys.exit(background(sys.argv[1], sys.argv[2]))
+    if sys.argv[1] == "--guest":
+        sys.exit(guest(*sys.argv[2:5]))
+    sys.exit(background(*sys.argv[1:3]))

@@ -21,6 +21,7 @@ from instep.core.status import shown
 from instep.core.types import Key, Oid, RelPath, RemoteUuid
 from instep.core.why import Why
 from instep.daemon.board import StatusBoard
+from instep.daemon.guest import start_guest
 from instep.daemon.live_settings import LiveSettings
 from instep.daemon.mending import Mending
 from instep.daemon.peers import Peers
@@ -75,7 +76,7 @@ FINISH_WITHIN_S = 5.0
 class Folder:
     """The steps of one folder, joined. Implements `service.Service`, `session.Hands` and `peers.Owner`."""
 
-    def __init__(self, root: Path, opened: Opened, board: StatusBoard) -> None:
+    def __init__(self, root: Path, opened: Opened, board: StatusBoard, *, is_guest: bool = False) -> None:
         self._root = root
         self._board = board
         self._opened = opened
@@ -94,7 +95,7 @@ class Folder:
         self._index = IndexStep(state, self._note_pointers)
         self._rescue = RescueStep(state, self._commit.put)
         self._troubles = Troubles(board)
-        self._peers = Peers(self, board, self._troubles)
+        self._peers = Peers(self, board, self._troubles, is_guest=is_guest)
         self._standing = Standing(state, self._commit, self._merge, self._transfer, self._peers, board)
         self._wishes = WishStep(state, opened.annex_branch, self._wishes_changed)
         self._settings = LiveSettings(
@@ -286,6 +287,9 @@ class Folder:
 
     def session(self, link: Link, name: str) -> Session:
         return Session(self._state, link, name, self)
+
+    def start_guest(self, place: Path) -> None:
+        start_guest(self._root, place)
 
     def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote:
         repo = self._state.repo

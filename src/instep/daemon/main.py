@@ -19,10 +19,12 @@ from instep.core.faults import fault_of
 from instep.core.status import shown
 from instep.daemon.absence import until_back
 from instep.daemon.board import StatusBoard
+from instep.daemon.guest import LEAVE_AFTER_S, lock_as_guest, lock_own, until_assistant
 from instep.daemon.lock import FolderLock
 from instep.daemon.logbook import Logbook
 from instep.daemon.notify import Supervisor
-from instep.daemon.places import NoFolderHere, git_dir_of, log_file, mark_stopped, remember
+from instep.daemon.places import NoFolderHere, git_dir_of, log_file, remember
+from instep.daemon.process import READY_WITHIN_S
 from instep.daemon.server import Server, listen
 from instep.daemon.service import RunFolder, Service
 from instep.daemon.supervise import supervise
@@ -40,8 +42,11 @@ Tell = Callable[[dict[str, object]], None]
 """Takes `{"pid": int}` once the folder answers, or `{"error": {"text", "fix", "exit"}}`; called once."""
 
 
-def run_process(root: Path, tell: Tell, *, run_folder: RunFolder, echo: bool = False) -> int:
-    """Keep the folder in step until told to stop; returns the exit status. `echo`: log to standard error."""
+def run_process(
+    root: Path, tell: Tell, *, run_folder: RunFolder, echo: bool = False, host: Path | None = None
+) -> int:
+    """Keep the folder in step until told to stop; returns the exit status. `echo`: log to standard error.
+    `host`: the folder whose guest this process is (`daemon.guest`); None: it is the folder's own."""
     told = _Once(tell)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
@@ -49,8 +54,7 @@ def run_process(root: Path, tell: Tell, *, run_folder: RunFolder, echo: bool = F
         git_dir = git_dir_of(root)
         if git_dir is None:
             raise NoFolderHere(root)
-        lock = FolderLock(root, git_dir)
-        mark_stopped(git_dir, False)
+        lock = lock_own(root, git_dir) if host is None else lock_as_guest(root, git_dir, host)
     except (InstepError, OSError) as error:
         told(_error(error))
         return 2
@@ -59,7 +63,7 @@ def run_process(root: Path, tell: Tell, *, run_folder: RunFolder, echo: bool = F
         socket = socket_path(root)
         logbook = Logbook(log_file(root), echo=echo)
         try:
-            process = _Process(root, lock, logbook, run_folder, told)
+            process = _Process(root, lock, logbook, run_folder, told, is_guest=host is not None)
             anyio.run(process.run, socket)
             return process.exit_code
         finally:
@@ -87,9 +91,18 @@ class _Process:
     """What runs in the event loop."""
 
     def __init__(
-        self, root: Path, lock: FolderLock, logbook: Logbook, run_folder: RunFolder, told: _Once
+        self,
+        root: Path,
+        lock: FolderLock,
+        logbook: Logbook,
+        run_folder: RunFolder,
+        told: _Once,
+        *,
+        is_guest: bool,
     ) -> None:
         self.exit_code = 0
+        self._is_guest = is_guest
+        self._answers = anyio.Event()
         self._lock = lock
         self._root = root
         self._run_folder = run_folder
@@ -106,6 +119,9 @@ class _Process:
             tasks.start_soon(self._stop_on_signal)
             tasks.start_soon(self._server.serve, listener)
             tasks.start_soon(self._supervisor.follow, self._board)
+            if self._is_guest:
+                tasks.start_soon(self._leave_when_alone)
+                tasks.start_soon(self._leave_to_assistant)
             self._board.log("start", "Started", pid=os.getpid())
             await supervise(WORK, self._work, self._troubles)
             tasks.cancel_scope.cancel()
@@ -118,11 +134,13 @@ class _Process:
                     await self._run_folder(self._root, self._board, self._ready)
                     return
                 except FolderGone as gone:
+                    if self._is_guest:
+                        return  # the next one is started when it is back
                     await self._be_without(gone)
         except Exception as error:
             self._server.use(None)
             if not self._told.done and self._is_passing(error):
-                self._told({"pid": os.getpid()})
+                self._say_started()
             if self._told.done:
                 raise  # supervision says so and starts it again
             self._told(_error(error))
@@ -143,13 +161,29 @@ class _Process:
     def _ready(self, service: Service) -> None:
         self._server.use(service)
         self._board.started()
-        self._told({"pid": os.getpid()})
+        self._say_started()
         self._supervisor.say(READY="1")
+
+    def _say_started(self) -> None:
+        self._told({"pid": os.getpid()})
+        self._answers.set()
 
     async def _stop_on_signal(self) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for _ in signals:
                 self._stop()
+
+    async def _leave_when_alone(self) -> None:
+        with anyio.move_on_after(READY_WITHIN_S):
+            await self._answers.wait()
+        await self._server.callers.until_none(LEAVE_AFTER_S)
+        self._board.log("stop", "Nobody calls any more")
+        self._stop()
+
+    async def _leave_to_assistant(self) -> None:
+        await until_assistant(self._root)
+        self._board.log("stop", "git-annex's assistant keeps the folder now")
+        self._stop()
 
     def _stop(self) -> None:
         if self._tasks is not None:

@@ -10,7 +10,7 @@ from instep.daemon.client import NotRunning, ask
 from instep.daemon.connect import Remotes
 from instep.daemon.examine import Found, examine
 from instep.daemon.lock import assistant, holder
-from instep.daemon.places import git_dir_of
+from instep.daemon.places import git_dir_of, is_guest
 from instep.daemon.process import BACKGROUND, StartFailed, Starting
 from instep.daemon.setting_up import SettingUp
 from instep.remotes.ssh_program import SshProgram, ssh_program
@@ -58,12 +58,13 @@ class NearSide:
             return Remotes(self.place).uuid()
 
     def start(self, new_remotes: bool) -> Running:
-        """Start its process, or tell the one that runs of its new remotes. Raises StartFailed."""
+        """Start its process, which takes the place of a guest, or tell the one that runs of its new remotes.
+        Raises StartFailed."""
         git_dir = git_dir_of(self.place)
         if git_dir is not None and assistant(git_dir) is not None:
             return Running()  # two that commit to one work tree would be in each other's way
         with SettingUp(self.place):
-            pid = holder(git_dir) if git_dir else None
+            pid = holder(git_dir) if git_dir and not is_guest(git_dir) else None
             started = pid is None
             if pid is None:
                 pid = Starting(self.place, self._launch.command).wait()

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from instep.daemon.folder import Folder
 
 
-async def run_folder(root: Path, board: StatusBoard, ready: ServiceReady) -> None:
-    """Keep a folder in step until cancelled. Raises InstepError if it can't be; FolderGone when it went."""
+async def run_folder(root: Path, board: StatusBoard, ready: ServiceReady, *, is_guest: bool = False) -> None:
+    """Keep a folder in step until cancelled. `is_guest`: without calling anybody. Raises InstepError if it
+    can't be; FolderGone when it went."""
     opened = await anyio.to_thread.run_sync(open_folder, root, board)
     try:
         kind = await anyio.to_thread.run_sync(_compare, opened)
         gc.freeze()  # what lives as long as the process need not be gone through at each collection
-        await kind(root, opened, board).run(ready)
+        await kind(root, opened, board, is_guest=is_guest).run(ready)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(opened.close)

@@ -42,6 +42,7 @@ from instep.steps.session import Session
 from instep.steps.stock import StockSession
 
 PAUSED = "paused"
+CALLS_NOBODY = "nobody is called from here until `instep up`, only answered"
 NOT_NOW = "paused or removed on the other side"
 NAMED_NOW = "it is one of the remotes there now"
 SIGN_OF_LIFE_WITHIN_S = 5.0
@@ -56,6 +57,7 @@ class Owner(Protocol):
     def tried(self) -> None: ...
     def session(self, link: Link, name: str) -> Session: ...
     async def use(self, session: Session) -> None: ...
+    def start_guest(self, place: Path) -> None: ...
     def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote: ...
     def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession: ...
     async def use_stock(self, session: StockSession) -> None: ...
@@ -75,8 +77,12 @@ class _Held:
 class Peers:
     """All remotes and all links of a folder. Used from the event loop only."""
 
-    def __init__(self, owner: Owner, board: StatusBoard, troubles: Troubles) -> None:
+    def __init__(
+        self, owner: Owner, board: StatusBoard, troubles: Troubles, *, is_guest: bool = False
+    ) -> None:
+        """`is_guest`: nobody is called (`daemon.guest`)."""
         self._owner = owner
+        self._is_guest = is_guest
         self._board = board
         self._troubles = troubles
         self._tasks: TaskGroup | None = None
@@ -219,6 +225,8 @@ class Peers:
         return reached
 
     async def _work_with(self, remote: Remote) -> bool:
+        if self._is_guest:
+            raise PeerGone(CALLS_NOBODY)
         address = parse_remote(remote.url)
         if isinstance(address, SshAddress):
             self._hear_of_network()
@@ -228,12 +236,23 @@ class Peers:
         match place.reach:
             case Reach.FOLDER:
                 return await self._call(remote, LocalPath(str(place.path)))
+            case Reach.IDLE:
+                return await self._call_guest(remote, place)
+            case Reach.STOPPED:
+                raise Stopped("it was stopped by hand")
             case Reach.BARE | Reach.ASSISTANT | Reach.BY_HAND:
                 return await self._exchange(remote, place)
             case Reach.NOTHING:
                 raise RemoteGone(f"nothing is at {place.path}")
             case Reach.NO_REPOSITORY:
                 raise RemoteGone(f"{place.path} is no repository")
+
+    async def _call_guest(self, remote: Remote, place: Place) -> bool:
+        """Have a guest keep it, and hold the link. False: that was soon over."""
+        await remote.aside.run(partial(self._owner.start_guest, place.path), long=True)
+        began_s = anyio.current_time()
+        await self._call(remote, LocalPath(str(place.path)))
+        return anyio.current_time() - began_s > RAN_WELL_AFTER_S
 
     async def _call(self, remote: Remote, address: LocalPath | SshAddress) -> bool:
         """Hold a link until it ends; False: it would end again at once."""

@@ -73,16 +73,34 @@ def is_kept(root: Path) -> bool:
 def mark_stopped(git_dir: Path, stopped: bool) -> None:
     """Write down that a person stopped the folder, so that nobody who calls starts it again; or that it runs
     again."""
-    mark = git_dir / "instep" / "stopped"
-    if stopped:
+    _mark(git_dir, "stopped", stopped)
+
+
+def is_stopped(git_dir: Path) -> bool:
+    """Whether a person stopped the folder."""
+    return _is_marked(git_dir, "stopped")
+
+
+def mark_guest(git_dir: Path, guest: bool) -> None:
+    """Write down that only guests keep the folder (`daemon.guest`); or that it has a process of its own."""
+    _mark(git_dir, "guest", guest)
+
+
+def is_guest(git_dir: Path) -> bool:
+    """Whether only guests ever kept the folder, since it last had a process of its own."""
+    return _is_marked(git_dir, "guest")
+
+
+def _mark(git_dir: Path, name: str, there: bool) -> None:
+    mark = git_dir / "instep" / name
+    if there:
         mark.touch()
     else:
         mark.unlink(missing_ok=True)
 
 
-def is_stopped(git_dir: Path) -> bool:
-    """Whether a person stopped the folder."""
-    return (git_dir / "instep" / "stopped").exists()
+def _is_marked(git_dir: Path, name: str) -> bool:
+    return (git_dir / "instep" / name).exists()
 
 
 def output_file(root: Path) -> Path:

@@ -25,6 +25,9 @@ from instep.daemon.places import git_dir_of, is_kept, mark_stopped, output_file
 BACKGROUND: tuple[str, ...] = (sys.executable, "-m", "instep.daemon")
 """The command of a background process; the folder and the descriptor to be told follow."""
 
+OF_THE_SUPERVISOR = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
+"""What the environment says to a process that systemd supervises is not meant for another."""
+
 READY_WITHIN_S = 600.0
 """A million files that are adopted are looked at once before the folder answers."""
 STOP_WITHIN_S = 15.0
@@ -54,6 +57,7 @@ class Starting:
                 self._offset = output.tell()
                 self._process = subprocess.Popen(
                     [*command, os.fspath(root), str(tell)],
+                    env={name: value for name, value in os.environ.items() if name not in OF_THE_SUPERVISOR},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -121,25 +125,32 @@ def tell_ready(fd: int, message: dict[str, object]) -> None:
         os.close(fd)
 
 
-def stop(root: Path, within_s: float = STOP_WITHIN_S) -> bool:
-    """End the folder's process cleanly and return when it is gone; False if there was none. Until it is
-    started by `up` again, nobody who calls from another computer starts it.
-
-    It is asked over the socket; one that does not answer there gets SIGTERM. Raises StopFailed.
-    """
+def stop(root: Path, within_s: float = STOP_WITHIN_S, *, for_good: bool = True) -> bool:
+    """End the folder's process cleanly and return when it is gone; False if there was none. `for_good`: until
+    it is started by `up` again, nobody who calls starts it. Raises StopFailed."""
     git_dir, pid = git_dir_of(root), None
     if git_dir is not None and is_kept(root):
-        with suppress(OSError):  # a full disk keeps nobody from stopping
-            mark_stopped(git_dir, True)
+        if for_good:
+            with suppress(OSError):  # a full disk keeps nobody from stopping
+                mark_stopped(git_dir, True)
         pid = holder(git_dir)
     if pid is None:  # where the folder is gone, so is its lock
         pid = answerer(root)
     if pid is None:
         return False
+    end(root, pid, within_s)
+    return True
+
+
+def end(root: Path, pid: int, within_s: float = STOP_WITHIN_S) -> None:
+    """End this process of the folder cleanly and return when it is gone.
+
+    It is asked over the socket; one that does not answer there gets SIGTERM. Raises StopFailed.
+    """
     try:
         gone = os.pidfd_open(pid)
     except ProcessLookupError:
-        return True
+        return
     try:
         try:
             ask(root, "stop", answer_within_s=5.0)
@@ -153,4 +164,3 @@ def stop(root: Path, within_s: float = STOP_WITHIN_S) -> bool:
         raise StopFailed(
             f"Process {pid} of {root} does not end.", f"End it by force, nothing is lost: kill -9 {pid}"
         )
-    return True

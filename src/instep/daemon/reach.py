@@ -6,7 +6,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from instep.daemon.lock import assistant, holder
-from instep.daemon.places import git_dir_of, is_bare
+from instep.daemon.places import git_dir_of, is_bare, is_guest, is_stopped, lock_file
 from instep.git.config import Config
 from instep.git.process import Git
 
@@ -19,17 +19,16 @@ class Reach(Enum):
     NO_REPOSITORY = auto()
     FOLDER = auto()
     """A folder whose own process can be called, if it runs."""
+    IDLE = auto()
+    """A clone that nobody keeps, or only guests did (`daemon.guest`)."""
+    STOPPED = auto()
+    """A folder that a person stopped, with `instep down`."""
     BARE = auto()
     """A repository without a work tree."""
     ASSISTANT = auto()
     """git-annex's assistant keeps it."""
     BY_HAND = auto()
     """A person keeps it, and wants its work tree left alone: `receive.denyCurrentBranch` is set to refuse."""
-
-    @property
-    def is_stock(self) -> bool:
-        """Whether only git and git-annex are there to speak to."""
-        return self in (Reach.BARE, Reach.ASSISTANT, Reach.BY_HAND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +56,8 @@ def _who_keeps(git_dir: Path) -> Reach:
     if assistant(git_dir) is not None:
         return Reach.ASSISTANT
     config = Config(Git(os.fsencode(git_dir), os.fsencode(git_dir), bare=True))
-    return Reach.BY_HAND if config.get("receive.denycurrentbranch") == "refuse" else Reach.FOLDER
+    if config.get("receive.denycurrentbranch") == "refuse":
+        return Reach.BY_HAND
+    if is_stopped(git_dir):
+        return Reach.STOPPED
+    return Reach.FOLDER if lock_file(git_dir).exists() and not is_guest(git_dir) else Reach.IDLE

@@ -23,6 +23,7 @@ from instep.core.errors import InstepError
 from instep.core.status import Status
 from instep.core.types import RelPath
 from instep.daemon.board import StatusBoard
+from instep.daemon.callers import Callers
 from instep.daemon.requests import (
     MAX_REQUEST_BYTES,
     AskRemotes,
@@ -64,6 +65,8 @@ class Server:
         self._links: set[anyio.CancelScope] = set()
         self._board = board
         self._stop = stop
+        self.callers = Callers()
+        """Other folders' processes."""
 
     def use(self, service: Service | None) -> None:
         """The folder is ready and answers by this; or (None) it is not, for now. The links that it was given
@@ -94,9 +97,8 @@ class Server:
                 with anyio.fail_after(FIRST_LINE_LIMIT_S):
                     line = await _first_line(stream)
                 if line.startswith(LINK_WORD):
-                    with anyio.fail_after(EARLY_LINK_LIMIT_S):
-                        service = await self._ready()
-                    await self._accept_link(service, stream)
+                    with self.callers.one_more():
+                        await self._link(stream)
                 else:
                     await self._answer_until_gone(stream, line)
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError, TimeoutError):
@@ -107,7 +109,9 @@ class Server:
                 print_traceback(error)
                 self._board.log("socket", f"A connection failed: {error_sentence(error)}")
 
-    async def _accept_link(self, service: Service, stream: ByteStream) -> None:
+    async def _link(self, stream: ByteStream) -> None:
+        with anyio.fail_after(EARLY_LINK_LIMIT_S):
+            service = await self._ready()
         with anyio.CancelScope() as scope:
             self._links.add(scope)
             try:
