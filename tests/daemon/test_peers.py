@@ -9,9 +9,10 @@ import anyio
 import pytest
 from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
 
+from instep.core.errors import InstepError
 from instep.core.rules import Rules
 from instep.daemon.board import StatusBoard
-from instep.daemon.peers import NOT_NOW, Peers
+from instep.daemon.peers import CALLS_NOBODY, NOT_NOW, Peers
 from instep.daemon.reach import Place
 from instep.daemon.troubles import Troubles
 from instep.remotes.aside import Aside
@@ -52,11 +53,12 @@ class Used(Session):
 class Owner:
     """A folder of which only the links matter."""
 
-    def __init__(self, uuid: str) -> None:
+    def __init__(self, uuid: str, *, is_guest: bool = False) -> None:
         self.uuid = uuid
+        self.guests: list[Path] = []
         self.log = Log()
         self.board = StatusBoard("/folder", self.log)
-        self.peers = Peers(self, self.board, Troubles(self.board))
+        self.peers = Peers(self, self.board, Troubles(self.board), is_guest=is_guest)
 
     def hello(self) -> Hello:
         return Hello(1, 1, "test", self.uuid, "sha1", "/folder", (SAME_COMPUTER,))
@@ -75,7 +77,8 @@ class Owner:
             pass
 
     def start_guest(self, place: Path) -> None:
-        raise NotImplementedError  # tests/system/test_guests.py
+        self.guests.append(place)
+        raise InstepError("no guest comes")
 
     def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote:
         raise NotImplementedError  # tests/system/test_stock_peers.py
@@ -91,6 +94,13 @@ class Owner:
         version = 0
         with anyio.fail_after(PATIENCE_S):
             while {r.name: r.reachable for r in self.board.status().remotes} != remotes:
+                version = await self.board.changed(version)
+
+    async def until_said(self, reason: str) -> None:
+        """Wait until this is said of the one remote."""
+        version = 0
+        with anyio.fail_after(PATIENCE_S):
+            while [r.reason for r in self.board.status().remotes] != [reason]:
                 version = await self.board.changed(version)
 
 
@@ -127,8 +137,9 @@ async def serving(tasks: TaskGroup, folder: Path, owner: Owner) -> AsyncGenerato
         assert await stream.receive(len(PREAMBLE)) == PREAMBLE
         await owner.peers.accept(stream)
 
-    (folder / ".git").mkdir(parents=True, exist_ok=True)
+    (folder / ".git/instep").mkdir(parents=True, exist_ok=True)
     (folder / ".git/HEAD").touch()
+    (folder / ".git/instep/lock").touch()
     async with await anyio.create_unix_listener(socket_path(folder)) as listener:
         tasks.start_soon(listener.serve, answer)
         yield
@@ -206,6 +217,32 @@ async def test_nobody_there_is_said(low: Owner, tmp_path: Path) -> None:  # I29
             ):
                 await low.board.changed(low.board.version)
         assert low.board.status().remotes[0].reason == f"{tmp_path} is no repository"
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_clone_that_nobody_keeps_gets_a_guest_and_why_not_is_said(  # I29
+    low: Owner, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/HEAD").touch()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(low.peers.run)
+        low.peers.set({"clone": str(tmp_path)})
+        await low.until_said("no guest comes")
+        assert set(low.guests) == {tmp_path}
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_guest_calls_nobody_and_is_called(high: Owner, tmp_path: Path) -> None:
+    guest = Owner("11111111-guest", is_guest=True)
+    async with anyio.create_task_group() as tasks, serving(tasks, tmp_path, high):
+        tasks.start_soon(guest.peers.run)
+        guest.peers.set({"friend": str(tmp_path)}, uuids={"friend": "55555555-other"})
+        await guest.until_said(CALLS_NOBODY)
+        assert guest.peers.connecting == []
+        assert high.peers.sessions == {}
+        async with calling(guest, "55555555-other"):
+            await guest.until(friend=True)
         tasks.cancel_scope.cancel()
 
 

@@ -27,6 +27,5 @@ def guest(host: str, folder: str, ready_fd: str) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--guest":
-        sys.exit(guest(*sys.argv[2:5]))
-    sys.exit(background(*sys.argv[1:3]))
+    *options, folder, ready_fd = sys.argv[1:]
+    sys.exit(guest(options[1], folder, ready_fd) if options else background(folder, ready_fd))

@@ -140,6 +140,12 @@ def _git(found: Found) -> Git:
     return Git(os.fsencode(git_dir), os.fsencode(found.root), bare=found.kind.is_bare)
 
 
+def is_known_to_annex(found: Found) -> bool:
+    """Whether it is a git-annex repository, or a clone of one, which git-annex itself makes one whenever it
+    meets it."""
+    return found.kind.is_annex or (found.kind.is_repository and bool(_heard_of(_git(found))))
+
+
 def _heard_of(git: Git) -> list[str]:
     """The git-annex branches of other copies that a clone came with; `git annex init` begins with those."""
     refs = git.run("for-each-ref", "--format=%(refname)", "refs/remotes/*/git-annex")
@@ -154,7 +160,7 @@ def _git_dir(root: Path) -> Path:
 def _first_config_log(found: Found) -> bytes:
     """For a git repository that git-annex never saw: what new folders get, or git-annex would annex every
     file of it that changes. One that has said anything of its own keeps that, and so does a clone of one."""
-    if found.kind.is_annex or found.config.get("annex.largefiles") is not None or _heard_of(_git(found)):
+    if found.config.get("annex.largefiles") is not None or is_known_to_annex(found):
         return b""
     return new_config_log(int(time.time()))
 
@@ -172,7 +178,7 @@ def adopt(
         _create(found.root, template, run, thin=thin)
     if not found.kind.is_annex:
         if not found.kind.is_bare:
-            if not (found.kind.is_repository and _heard_of(_git(found))):  # else they come with its copies
+            if not is_known_to_annex(found):  # else they come from where it was cloned
                 _lay_settings(found.root, template)
         elif not found.branch:  # so that a clone gets the files
             run(found.root, "git", "symbolic-ref", "HEAD", f"refs/heads/{template.branch}")

@@ -68,20 +68,24 @@ def _take_over(root: Path, git_dir: Path) -> FolderLock:
 def lock_as_guest(root: Path, git_dir: Path, host: Path) -> FolderLock:
     """Take the lock as a guest, and make the folder one that can be in step with `host`. Raises InstepError
     if it is not to be, OSError."""
-    from instep.daemon.adopt import adopt, describe, template_of  # noqa: PLC0415 - only guests need it
+    from instep.daemon import adopt  # noqa: PLC0415 - only guests need it
     from instep.daemon.connect import Remotes  # noqa: PLC0415
     from instep.daemon.examine import examine, refuse_nested  # noqa: PLC0415
 
     refuse_nested([host, root])
     found = examine(root)  # before the lock is ours: it looks who has it, and would drop it by that
-    template = template_of([describe(examine(host)), describe(found)])
+    if not adopt.is_known_to_annex(found):  # a person's own project, perhaps, that is nothing but our origin
+        raise NoGuest(
+            "no instep runs there, and git-annex does not know it", f"Connect them: instep up {host} {root}"
+        )
+    template = adopt.template_of([adopt.describe(examine(host)), adopt.describe(found)])
     lock = FolderLock(root, git_dir)
     try:
         if is_stopped(git_dir):  # `down` writes that down first, and asks who has the lock then
             raise NoGuest(f"{root} was stopped by hand.", f"Start it again: instep up {root}")
         mark_guest(git_dir, True)
         if Remotes(root).uuid() is None:
-            adopt(found, template, None)
+            adopt.adopt(found, template, None)
     except BaseException:
         lock.release()
         raise
