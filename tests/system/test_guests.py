@@ -183,6 +183,21 @@ def test_what_can_not_be_kept_is_named(cloned: Hosted) -> None:  # I29
     eventually(lambda: read(cloned.a, "new.txt") == b"new\n", "it is tried again")
 
 
+def test_one_that_is_only_to_be_read_is_read(cloned: Hosted) -> None:  # I29
+    run_git(cloned.a, "config", "remote.drive.annex-readonly", "true")
+    run_git(cloned.a, "config", "remote.drive.fetch", "+refs/heads/*:refs/remotes/drive/*")
+    run_git(cloned.a, "config", "remote.drive.url", str(cloned.b))
+    write(cloned.a, "here.txt", b"here\n")
+    write(cloned.b, "there.txt", b"there\n")
+    run_git(cloned.b, "add", ".")
+    run_git(cloned.b, "commit", "-qm", "by hand")
+    by_hand = head(cloned.b)
+    eventually(lambda: read(cloned.a, "there.txt") == b"there\n", "it is fetched")
+    cloned.wait(cloned.a)
+    assert (cloned.guest(), head(cloned.b), read(cloned.b, "here.txt")) == (None, by_hand, None)
+    assert b"synced" not in run_git(cloned.b, "for-each-ref", "refs/heads")
+
+
 def test_a_merge_that_is_not_finished_is_waited_for(cloned: Hosted) -> None:  # I1 I29
     run_git(cloned.b, "switch", "-qc", "side")
     write(cloned.b, "note.txt", b"side\n")

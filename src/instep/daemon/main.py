@@ -63,7 +63,7 @@ def run_process(
         socket = socket_path(root)
         logbook = Logbook(log_file(root), echo=echo)
         try:
-            process = _Process(root, lock, logbook, run_folder, told, is_guest=host is not None)
+            process = _Process(root, lock, logbook, run_folder, told, host)
             anyio.run(process.run, socket)
             return process.exit_code
         finally:
@@ -90,18 +90,17 @@ class _Once:
 class _Process:
     """What runs in the event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         root: Path,
         lock: FolderLock,
         logbook: Logbook,
         run_folder: RunFolder,
         told: _Once,
-        *,
-        is_guest: bool,
+        host: Path | None,
     ) -> None:
         self.exit_code = 0
-        self._is_guest = is_guest
+        self._host = host
         self._answers = anyio.Event()
         self._lock = lock
         self._root = root
@@ -119,10 +118,15 @@ class _Process:
             tasks.start_soon(self._stop_on_signal)
             tasks.start_soon(self._server.serve, listener)
             tasks.start_soon(self._supervisor.follow, self._board)
-            if self._is_guest:
+            if self._host is not None:
                 tasks.start_soon(self._leave_when_alone)
                 tasks.start_soon(self._leave_to_assistant)
-            self._board.log("start", "Started", pid=os.getpid())
+            whose = (
+                ""
+                if self._host is None
+                else f" for {shown(os.fsencode(self._host))}, for as long as that calls"
+            )
+            self._board.log("start", f"Started{whose}", pid=os.getpid())
             await supervise(WORK, self._work, self._troubles)
             tasks.cancel_scope.cancel()
         self._board.log("stop", "Stopped")
@@ -134,7 +138,7 @@ class _Process:
                     await self._run_folder(self._root, self._board, self._ready)
                     return
                 except FolderGone as gone:
-                    if self._is_guest:
+                    if self._host is not None:
                         return  # the next one is started when it is back
                     await self._be_without(gone)
         except Exception as error:

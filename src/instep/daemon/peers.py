@@ -236,11 +236,11 @@ class Peers:
         match place.reach:
             case Reach.FOLDER:
                 return await self._call(remote, LocalPath(str(place.path)))
-            case Reach.IDLE:
+            case Reach.IDLE if remote.rules == Rules():
                 return await self._call_guest(remote, place)
             case Reach.STOPPED:
                 raise Stopped("it was stopped by hand")
-            case Reach.BARE | Reach.ASSISTANT | Reach.BY_HAND:
+            case Reach.BARE | Reach.ASSISTANT | Reach.BY_HAND | Reach.IDLE:
                 return await self._exchange(remote, place)
             case Reach.NOTHING:
                 raise RemoteGone(f"nothing is at {place.path}")
