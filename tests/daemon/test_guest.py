@@ -7,7 +7,7 @@ import pytest
 
 from instep.core.errors import InstepError
 from instep.daemon.guest import start_guest
-from instep.daemon.places import is_guest, mark_stopped
+from instep.daemon.places import mark_stopped
 from tests.conftest import RepositoryMaker, run_git
 
 pytestmark = pytest.mark.system
@@ -36,10 +36,9 @@ def test_one_of_another_user(host: Path, tmp_path: Path) -> None:
 def test_one_that_a_person_stopped_since_it_was_looked_at(host: Path, tmp_path: Path) -> None:
     run_git(tmp_path, "clone", "-q", str(host), "clone")
     git_dir = tmp_path / "clone/.git"
-    (git_dir / "instep").mkdir()
     mark_stopped(git_dir, True)
     assert "stopped by hand" in refusal(host, tmp_path / "clone")
-    assert not is_guest(git_dir)
+    assert not (git_dir / "annex").exists()
 
 
 def test_one_that_is_a_git_repository_and_no_more(host: Path, plain_repository: RepositoryMaker) -> None:

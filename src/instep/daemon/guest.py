@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from instep.core.errors import InstepError
 from instep.daemon.lock import AlreadyRunning, FolderLock, assistant, holder
-from instep.daemon.places import git_dir_of, is_guest, is_stopped, mark_guest, mark_stopped
+from instep.daemon.places import git_dir_of, is_guest, is_stopped, lock_file, mark_guest, mark_stopped
 from instep.daemon.process import BACKGROUND, StartFailed, Starting, end
 
 LEAVE_AFTER_S = 5.0
@@ -61,7 +61,8 @@ def _take_over(root: Path, git_dir: Path) -> FolderLock:
         except AlreadyRunning as other:
             if not is_guest(git_dir):
                 raise
-            end(root, other.pid)
+            if other.pid:  # else it has ended since
+                end(root, other.pid)
     return FolderLock(root, git_dir)
 
 
@@ -79,11 +80,14 @@ def lock_as_guest(root: Path, git_dir: Path, host: Path) -> FolderLock:
             "no instep runs there, and git-annex does not know it", f"Connect them: instep up {host} {root}"
         )
     template = adopt.template_of([adopt.describe(examine(host)), adopt.describe(found)])
+    if not lock_file(
+        git_dir
+    ).exists():  # before: a lock file without the mark says that the folder had its own
+        mark_guest(git_dir, True)
     lock = FolderLock(root, git_dir)
     try:
         if is_stopped(git_dir):  # `down` writes that down first, and asks who has the lock then
             raise NoGuest(f"{root} was stopped by hand.", f"Start it again: instep up {root}")
-        mark_guest(git_dir, True)
         if Remotes(root).uuid() is None:
             adopt.adopt(found, template, None)
     except BaseException:

@@ -121,15 +121,13 @@ class _Process:
             if self._host is not None:
                 tasks.start_soon(self._leave_when_alone)
                 tasks.start_soon(self._leave_to_assistant)
-            whose = (
-                ""
-                if self._host is None
-                else f" for {shown(os.fsencode(self._host))}, for as long as that calls"
-            )
-            self._board.log("start", f"Started{whose}", pid=os.getpid())
+            self._board.log("start", self._start_words(), pid=os.getpid())
             await supervise(WORK, self._work, self._troubles)
             tasks.cancel_scope.cancel()
         self._board.log("stop", "Stopped")
+
+    def _start_words(self) -> str:
+        return "Started" if self._host is None else f"Started as a guest of {shown(os.fsencode(self._host))}"
 
     async def _work(self) -> None:
         try:

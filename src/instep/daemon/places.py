@@ -94,6 +94,7 @@ def is_guest(git_dir: Path) -> bool:
 def _mark(git_dir: Path, name: str, there: bool) -> None:
     mark = git_dir / "instep" / name
     if there:
+        mark.parent.mkdir(mode=0o700, exist_ok=True)
         mark.touch()
     else:
         mark.unlink(missing_ok=True)
