@@ -1,7 +1,8 @@
 """A clone that is a remote, and where nothing runs, is kept by a guest for as long as somebody calls it."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,38 +41,55 @@ class Hosted(Cluster):
         assert not self.status(self.a)["in_step"]
 
 
-@pytest.fixture
-def cloned(tmp_path: Path) -> Iterator[Hosted]:
+@contextmanager
+def cloning(top: Path) -> Generator[Hosted]:
     """B is no remote yet."""
-    with Hosted(tmp_path) as hosted:
+    with Hosted(top) as hosted:
         write(hosted.a, "note.txt", b"one\ntwo\nthree\n")
         write(hosted.a, "large.bin", b"l" * LARGE)
         hosted.instep("up", hosted.a)
         hosted.wait(hosted.a)
-        run_git(tmp_path, "clone", "-q", str(hosted.a), str(hosted.b))
+        run_git(top, "clone", "-q", str(hosted.a), str(hosted.b))
         yield hosted
 
 
-@pytest.fixture
-def hosted(cloned: Hosted) -> Hosted:
-    """And in step."""
+def connected(cloned: Hosted) -> Hosted:
+    """B is a remote, and in step."""
     run_git(cloned.a, "remote", "add", "drive", str(cloned.b))
     eventually(lambda: cloned.drive()["in_step"], "B is in step")
     return cloned
 
 
-def test_edits_go_both_ways_and_wait_counts_the_clone(hosted: Hosted) -> None:  # I1 I7 I13 I29 I30
-    assert differences(hosted.a, hosted.b) == []
-    write(hosted.a, "second.bin", b"s" * LARGE)
-    hosted.wait(hosted.a)
-    assert read(hosted.b, "second.bin") == b"s" * LARGE
-    write(hosted.b, "note.txt", b"one\ntwo\nthree, edited there\n")
-    write(hosted.b, "third.bin", b"t" * LARGE)
-    hosted.wait(hosted.b)
-    assert differences(hosted.a, hosted.b) == []
-    assert read(hosted.a, "note.txt") == b"one\ntwo\nthree, edited there\n"
-    run_git(hosted.b, "fsck", "--strict")
-    assert b"failed" not in run_git(hosted.b, "annex", "fsck", "--fast")
+@pytest.fixture
+def cloned(tmp_path: Path) -> Iterator[Hosted]:
+    with cloning(tmp_path) as hosted:
+        yield hosted
+
+
+@pytest.fixture
+def hosted(cloned: Hosted) -> Hosted:
+    return connected(cloned)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
+    """As `hosted`, for tests that leave it as it was."""
+    with cloning(tmp_path_factory.mktemp("shared")) as hosted:
+        yield connected(hosted)
+
+
+def test_edits_go_both_ways_and_wait_counts_the_clone(shared: Hosted) -> None:  # I1 I7 I13 I29 I30
+    assert differences(shared.a, shared.b) == []
+    write(shared.a, "second.bin", b"s" * LARGE)
+    shared.wait(shared.a)
+    assert read(shared.b, "second.bin") == b"s" * LARGE
+    write(shared.b, "note.txt", b"one\ntwo\nthree, edited there\n")
+    write(shared.b, "third.bin", b"t" * LARGE)
+    shared.wait(shared.b)
+    assert differences(shared.a, shared.b) == []
+    assert read(shared.a, "note.txt") == b"one\ntwo\nthree, edited there\n"
+    run_git(shared.b, "fsck", "--strict")
+    assert b"failed" not in run_git(shared.b, "annex", "fsck", "--fast")
 
 
 def test_what_was_done_there_before_anybody_came_arrives(cloned: Hosted) -> None:  # I1 I5
@@ -89,12 +107,12 @@ def test_what_was_done_there_before_anybody_came_arrives(cloned: Hosted) -> None
     assert run_git(cloned.a, "merge-base", "HEAD", by_hand).decode().strip() == by_hand
 
 
-def test_a_commit_by_hand_arrives(hosted: Hosted) -> None:  # I1 I27
-    write(hosted.b, "new.txt", b"new\n")
-    run_git(hosted.b, "add", "new.txt")
-    run_git(hosted.b, "commit", "-qm", "by hand", check=False)  # the guest may have been faster
-    eventually(lambda: read(hosted.a, "new.txt") == b"new\n", "it arrives")
-    eventually(lambda: head(hosted.a) == head(hosted.b), "one head")
+def test_a_commit_by_hand_arrives(shared: Hosted) -> None:  # I1 I27
+    write(shared.b, "new.txt", b"new\n")
+    run_git(shared.b, "add", "new.txt")
+    run_git(shared.b, "commit", "-qm", "by hand", check=False)  # the guest may have been faster
+    eventually(lambda: read(shared.a, "new.txt") == b"new\n", "it arrives")
+    eventually(lambda: head(shared.a) == head(shared.b), "one head")
 
 
 @pytest.mark.parametrize("how", ["killed", "down"])
@@ -146,13 +164,13 @@ def test_down_all_does_not_keep_a_guest_from_coming_back(hosted: Hosted) -> None
     assert read(hosted.b, "new.txt") == b"new\n"
 
 
-def test_a_guest_that_is_killed_is_replaced(hosted: Hosted) -> None:  # I27
-    guest = hosted.guest()
+def test_a_guest_that_is_killed_is_replaced(shared: Hosted) -> None:  # I27
+    guest = shared.guest()
     assert guest is not None
-    hosted.signal_one(guest, signal.SIGKILL)
-    write(hosted.b, "new.txt", b"new\n")
-    eventually(lambda: read(hosted.a, "new.txt") == b"new\n", "the next guest found it")
-    assert hosted.guest() not in (None, guest)
+    shared.signal_one(guest, signal.SIGKILL)
+    write(shared.b, "unseen.txt", b"new\n")
+    eventually(lambda: read(shared.a, "unseen.txt") == b"new\n", "the next guest found it")
+    assert shared.guest() not in (None, guest)
 
 
 def test_two_hosts_share_one_guest_which_outlives_the_first(hosted: Hosted) -> None:  # I16
