@@ -155,6 +155,13 @@ def test_the_folder_s_own_process_takes_the_place_of_a_guest(hosted: Hosted) -> 
     assert differences(hosted.a, hosted.b) == []
 
 
+@pytest.fixture
+def known_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is started knows of no other test's folders."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.mark.usefixtures("known_apart")
 def test_down_all_does_not_keep_a_guest_from_coming_back(hosted: Hosted) -> None:
     hosted.instep("down", "--all")
     assert not hosted.processes()
@@ -174,7 +181,7 @@ def test_a_guest_that_is_killed_is_replaced(shared: Hosted) -> None:  # I27
 
 
 def test_two_hosts_share_one_guest_which_outlives_the_first(hosted: Hosted) -> None:  # I16
-    hosted.instep("down", "--all")
+    hosted.signal(signal.SIGKILL)
     run_git(hosted.c.parent, "clone", "-q", str(hosted.a), str(hosted.c))
     run_git(hosted.c, "remote", "rename", "origin", "a")
     run_git(hosted.c, "remote", "add", "drive", str(hosted.b))
