@@ -1,5 +1,5 @@
 """The process of one folder: `python -m instep.daemon DIR READY_FD`, which `instep up` starts; or a
-guest's, which the process of the folder HOST starts: `python -m instep.daemon --guest HOST DIR READY_FD`.
+guest's, which the process of the folder HOST starts: `python -m instep.daemon --guest-of=HOST DIR READY_FD`.
 
 It is no verb of the command line, because what parses that need not be loaded here and stay.
 """
@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from instep.daemon.guest import GUEST_OF
 from instep.daemon.main import run_process
 from instep.daemon.opening import run_folder
 from instep.daemon.process import tell_ready
@@ -28,4 +29,6 @@ def guest(host: str, folder: str, ready_fd: str) -> int:
 
 if __name__ == "__main__":
     *options, folder, ready_fd = sys.argv[1:]
-    sys.exit(guest(options[1], folder, ready_fd) if options else background(folder, ready_fd))
+    if options:
+        sys.exit(guest(options[0].removeprefix(GUEST_OF), folder, ready_fd))
+    sys.exit(background(folder, ready_fd))

@@ -19,6 +19,9 @@ from instep.daemon.lock import AlreadyRunning, FolderLock, assistant, holder
 from instep.daemon.places import git_dir_of, is_guest, is_stopped, lock_file, mark_guest, mark_stopped
 from instep.daemon.process import BACKGROUND, StartFailed, Starting, end
 
+GUEST_OF = "--guest-of="
+"""How the command of a background process says that, before the host. One word, so that whoever looks for the
+processes of the host by its name finds only those."""
 LEAVE_AFTER_S = 5.0
 """Without a caller; one whose link broke, or who is restarted, is back sooner."""
 LOOK_EVERY_S = 5.0
@@ -36,7 +39,7 @@ def start_guest(host: Path, root: Path) -> None:
     if os.stat(root).st_uid != os.geteuid():
         raise NoGuest(f"{root} belongs to another user, who has to start it.", f"There: instep up {root}")
     try:
-        pid = Starting(root, (*BACKGROUND, "--guest", os.fspath(host))).wait()
+        pid = Starting(root, (*BACKGROUND, GUEST_OF + os.fspath(host))).wait()
     except StartFailed:
         git_dir = git_dir_of(root)
         if git_dir is None or holder(git_dir) is None:
