@@ -73,8 +73,8 @@ def lock_as_guest(root: Path, git_dir: Path, host: Path) -> FolderLock:
     """Take the lock as a guest, and make the folder one that can be in step with `host`. Raises InstepError
     if it is not to be, OSError."""
     from instep.daemon import adopt  # noqa: PLC0415 - only guests need it
-    from instep.daemon.connect import Remotes  # noqa: PLC0415
     from instep.daemon.examine import examine, refuse_nested  # noqa: PLC0415
+    from instep.daemon.setting_up import SettingUp  # noqa: PLC0415
 
     refuse_nested([host, root])
     found = examine(root)  # before the lock is ours: it looks who has it, and would drop it by that
@@ -91,8 +91,9 @@ def lock_as_guest(root: Path, git_dir: Path, host: Path) -> FolderLock:
     try:
         if is_stopped(git_dir):  # `down` writes that down first, and asks who has the lock then
             raise NoGuest(f"{root} was stopped by hand.", f"Start it again: instep up {root}")
-        if Remotes(root).uuid() is None:
-            adopt.adopt(found, template, None)
+        if not found.kind.is_annex:
+            with SettingUp(root) as turn:
+                adopt.adopt(found, template, None, turn=turn.fd)
     except BaseException:
         lock.release()
         raise
