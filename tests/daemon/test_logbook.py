@@ -17,7 +17,7 @@ def texts(path: Path) -> list[str]:
 def test_a_line_has_time_event_words_and_facts(tmp_path: Path) -> None:
     book = Logbook(tmp_path / "log", clock=lambda: 1_700_000_000.25)
     book.append("commit", "Recorded 2 files", {"commit": "aa", "files": 2, "raw": b"x"})
-    book.close()
+    book.close(within_s=60)
     assert json.loads((tmp_path / "log").read_text()) == {
         "time": "2023-11-14T22:13:20.250Z",
         "event": "commit",
@@ -32,7 +32,7 @@ def test_lines_come_back_in_order(tmp_path: Path) -> None:
     book = Logbook(tmp_path / "log")
     for number in range(500):
         book.append("e", str(number), {})
-    book.close()
+    book.close(within_s=60)
     assert texts(tmp_path / "log") == [str(number) for number in range(500)]
 
 
@@ -41,7 +41,7 @@ def test_it_is_rotated_by_size(tmp_path: Path) -> None:
     for number in range(6):
         book = Logbook(path, max_file_bytes=10)
         book.append("e", str(number), {})
-        book.close()
+        book.close(within_s=60)
     assert texts(path) == ["3", "4", "5"]
     assert not old_file(path, 3).exists()
 
@@ -50,7 +50,7 @@ def test_what_can_not_be_written_is_counted(tmp_path: Path) -> None:  # I26
     path = tmp_path / "later/log"
     book = Logbook(path)
     book.append("e", "lost", {})
-    book.close()
+    book.close(within_s=60)
     assert not path.exists()
 
 
@@ -78,7 +78,7 @@ def test_following_misses_nothing_across_a_rotation(tmp_path: Path) -> None:
         for number in range(1, 20):
             book = Logbook(path, max_file_bytes=1000)
             book.append("e", str(number), {})
-            book.close()
+            book.close(within_s=60)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -95,6 +95,6 @@ def test_following_a_log_that_is_not_there_yet(tmp_path: Path) -> None:
     assert next(pieces) == []
     book = Logbook(path)
     book.append("e", "first", {})
-    book.close()
+    book.close(within_s=60)
     assert [line["text"] for line in next(pieces)] == ["first"]
     pieces.close()

@@ -59,12 +59,12 @@ class Logbook:
                 self._dropped += 1
             self._wake.notify()
 
-    def close(self) -> None:
-        """Write what waits, for two seconds at most."""
+    def close(self, within_s: float = _CLOSE_WITHIN_S) -> None:
+        """Write what waits, for so long at most: a disk may hang."""
         with self._wake:
             self._closing = True
             self._wake.notify()
-        self._thread.join(_CLOSE_WITHIN_S)
+        self._thread.join(within_s)
 
     def _write_all(self) -> None:
         while True:
