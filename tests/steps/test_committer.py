@@ -395,3 +395,12 @@ def test_what_was_told_and_overtaken_is_merged(
     a.commit("x")
     assert sorted(a.names()) == ["start", "x", "y"]
     a.fsck()
+
+
+def test_what_was_told_outlives_a_commit_by_hand(a: Side, monkeypatch: pytest.MonkeyPatch) -> None:  # I26 I27
+    commit = refused_once_told(a, monkeypatch)
+    a.git("commit", "-q", "--allow-empty", "-m", "by hand")
+    with pytest.raises(RefMoved):
+        a.commit("x")
+    a.committer.follow_branch()
+    assert a.commit("x").forks == [commit]

@@ -233,11 +233,11 @@ class Committer:
         """What peers have as our commit is made ours after all, before anything else is committed: else what
         was deleted or edited since would meet it as something that we never knew of. # I17
 
-        Raises OSError while the disk refuses it still.
+        Raises OSError while the disk refuses it still, and RefMoved as `commit` does: it is kept then.
         """
         state, done = self._state, Committed()
+        state.check_head()
         state.repo.objects.write(told.objects)
-        self._told, self._refused = None, False
         if told.parent == state.head:
             done.commit, done.changes = told.commit, told.changes
             self._move_branch(told.commit, done)
@@ -245,6 +245,7 @@ class Committer:
         else:
             done.forks.append(told.commit)
         state.forks.add(done.forks)
+        self._told, self._refused = None, False
         return done
 
     def _look(
