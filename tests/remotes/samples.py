@@ -33,6 +33,8 @@ from tests.remotes.document import frame_types
 
 OID = Oid(bytes(range(20)))
 KEY = Key(b"SHA256E-s3--" + b"0" * 64 + b".txt")
+MOVE = Move(1, (RefMove("refs/heads/synced/main", None, OID),))
+BULK = b"x" * (1 << 20)
 
 
 def hello(uuid: str = "11111111-aaaa", **changes: Any) -> Hello:

@@ -23,26 +23,22 @@ from instep.remotes.frames import (
     Frame,
     Heads,
     Hello,
-    Move,
     Moved,
     Objects,
     Pack,
     Ping,
     Pong,
-    RefMove,
     Want,
 )
 from instep.remotes.link import Link, open_link
 from instep.remotes.liveness import Keepalive
 from instep.remotes.wire import MAX_FRAME, encode
 from tests.remotes.pairs import OURS, THEIRS, Raw, ends, link_and_raw, link_pair, socket_pair
-from tests.remotes.samples import KEY, OID, SAMPLES, hello
+from tests.remotes.samples import BULK, KEY, MOVE, OID, SAMPLES, hello
 
 pytestmark = pytest.mark.anyio
 
-MOVE = Move(1, (RefMove("refs/heads/synced/main", None, OID),))
 OWN = (Hello, Ping, Pong, Bye)
-BULK = b"x" * (1 << 20)
 
 
 async def test_every_frame_arrives() -> None:

@@ -10,24 +10,15 @@ from instep.remotes.errors import (
 from instep.remotes.frames import (
     Bye,
     Content,
-    Hello,
-    Move,
     Moved,
-    Ping,
-    Pong,
-    RefMove,
     Want,
 )
 from instep.remotes.link import open_link
 from instep.remotes.wire import encode
 from tests.remotes.pairs import OURS, THEIRS, Raw, ends, link_and_raw, link_pair, socket_pair
-from tests.remotes.samples import KEY, OID
+from tests.remotes.samples import BULK, KEY, MOVE
 
 pytestmark = pytest.mark.anyio
-
-MOVE = Move(1, (RefMove("refs/heads/synced/main", None, OID),))
-OWN = (Hello, Ping, Pong, Bye)
-BULK = b"x" * (1 << 20)
 
 
 async def test_bye_ends_the_iteration_after_what_came_before() -> None:

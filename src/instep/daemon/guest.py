@@ -83,9 +83,7 @@ def lock_as_guest(root: Path, git_dir: Path, host: Path) -> FolderLock:
             "no instep runs there, and git-annex does not know it", f"Connect them: instep up {host} {root}"
         )
     template = adopt.template_of([adopt.describe(examine(host)), adopt.describe(found)])
-    if not lock_file(
-        git_dir
-    ).exists():  # before: a lock file without the mark says that the folder had its own
+    if not lock_file(git_dir).exists():  # before it: one without the mark says that the folder had its own
         mark_guest(git_dir, True)
     lock = FolderLock(root, git_dir)
     try:
