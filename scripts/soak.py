@@ -2,8 +2,8 @@
 
 Each run is one test with a fresh seed, in a process and a temporary directory of its own. The kinds take
 turns, so that a short soak has some of each. What a run leaves behind (processes, mounts, files) is taken
-away, however it ends; of one that failed the output is kept. At the end: how many runs of what there were,
-and how to play each failure again.
+away, however it ends; of one that failed the output and the folders are kept. At the end: how many runs of
+what there were, and how to play each failure again.
 """
 
 import argparse
@@ -71,7 +71,7 @@ class Ended(NamedTuple):
 
 
 class Soak:
-    """Runs that share an end. `kept`: where the output of failed runs is put."""
+    """Runs that share an end. `kept`: where what failed runs leave behind is put."""
 
     def __init__(self, end_s: float, kept: Path) -> None:
         self._end_s = end_s
@@ -118,13 +118,13 @@ class Soak:
             start_new_session=True,
         )
         outcome = self._outcome(run)
-        _take_away(top, but=output)
-        kept = None
-        if outcome == "failed":
-            kept = self._kept / f"soak-{seed}.log"
-            shutil.copyfile(output, kept)
-        shutil.rmtree(top, ignore_errors=True)
-        return Ended(words, seed, outcome, kept)
+        _free(top)
+        if outcome != "failed":
+            shutil.rmtree(top, ignore_errors=True)
+            return Ended(words, seed, outcome)
+        kept = self._kept / f"soak-{seed}"
+        shutil.move(top, kept)
+        return Ended(words, seed, outcome, kept / output.name)
 
     def _outcome(self, run: subprocess.Popen[bytes]) -> str:
         began_s = time.monotonic()
@@ -161,7 +161,7 @@ def _end(run: subprocess.Popen[bytes]) -> None:
         run.wait()
 
 
-def _take_away(top: Path, *, but: Path) -> None:
+def _free(top: Path) -> None:
     """End every process that was started with this temporary directory, and undo what was mounted in it."""
     mark = f"TMPDIR={top}".encode()
     for entry in filter(str.isdigit, os.listdir("/proc")):
@@ -173,16 +173,13 @@ def _take_away(top: Path, *, but: Path) -> None:
     mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for place in sorted((place for place in mounted if place.startswith(f"{top}/")), reverse=True):
         subprocess.run(["umount", "--lazy", place], check=False)
-    for path in top.iterdir():
-        if path != but:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("minutes", type=float)
     parser.add_argument("--workers", type=int, default=1, help="runs at a time")
-    parser.add_argument("--keep", type=Path, default=Path("soak"), help="where the output of failures is put")
+    parser.add_argument("--keep", type=Path, default=Path("soak"), help="where failed runs are kept")
     given = parser.parse_args()
     given.keep.mkdir(exist_ok=True)
     soak = Soak(time.monotonic() + 60 * given.minutes, given.keep)
