@@ -32,6 +32,7 @@ from instep.remotes.frames import (
 )
 from instep.remotes.link import Link, open_link
 from instep.remotes.liveness import Keepalive
+from instep.remotes.outbox import Outbox
 from instep.remotes.wire import MAX_FRAME, encode
 from tests.remotes.pairs import OURS, THEIRS, Raw, ends, link_and_raw, link_pair, socket_pair
 from tests.remotes.samples import BULK, KEY, MOVE, OID, SAMPLES, hello
@@ -315,3 +316,23 @@ async def _flood(raw: Raw, data: bytes, times: int) -> None:
 def _post_much(link: Link) -> None:
     for n in range(1 << 20):
         link.post(Moved(n, "failed", "y" * 500))
+
+
+async def test_a_frame_that_stays_torn_ends_the_link(monkeypatch: pytest.MonkeyPatch) -> None:  # I26
+    """What came behind it would be taken for its rest, and the other side would wait for ever."""
+    async with link_and_raw() as (link, _):
+
+        def no_memory(_: object, rest: bytes) -> None:
+            assert rest
+            raise MemoryError
+
+        monkeypatch.setattr(Outbox, "put_torn", no_memory)
+        with pytest.raises(MemoryError):
+            await send_for_ever(link)
+        with pytest.raises(PeerGone):
+            await anext(link)
+
+
+async def send_for_ever(link: Link) -> None:
+    while True:
+        await link.send(Objects((Object(b"blob", bytes(50_000)),)))

@@ -82,11 +82,8 @@ class Link:
         for lane, data in _batches(frames):
             self._check()
             self._liveness.sent(self._clock())
-            written = self._write_directly(lane, data)
-            if written == 0:
+            if not self._write_directly(lane, data):
                 await self._outbox.put(lane, data)
-            elif written < len(data):
-                self._outbox.put_torn(data[written:])
 
     def post(self, *frames: Frame) -> None:
         """Sends small CONTROL frames, answers mostly, without waiting: safe in the task that iterates.
@@ -218,10 +215,11 @@ class Link:
             self._read.set()
             self._read = anyio.Event()
 
-    def _write_directly(self, lane: Lane, data: bytes) -> int:
-        """How much of it an idle connection took at once: saves the way through the writer's task.
+    def _write_directly(self, lane: Lane, data: bytes) -> bool:
+        """Whether an idle connection took it at once, or began to: saves the way through the writer's task.
 
-        An error is left for the writer to meet.
+        An error is left for the writer to meet. Where the rest of a torn frame finds no memory, the link
+        ends: whatever came behind it would be taken for that rest.
         """
         if (
             self._socket is None
@@ -229,21 +227,23 @@ class Link:
             or len(data) > DIRECT_BYTES
             or not self._outbox.is_idle
         ):
-            return 0
+            return False
         try:
-            return self._socket.send(data)
+            written = self._socket.send(data)
         except OSError:
-            return 0
+            return False
+        try:
+            if 0 < written < len(data):
+                self._outbox.put_torn(data[written:])
+        except MemoryError:
+            self._break(PeerGone("There was no memory to send the rest of a message."))
+            raise
+        return written > 0
 
     def _put_now(self, data: bytes) -> bool:
         """Control frames, written or queued at once. False: there is no room, or no connection any more."""
         self._liveness.sent(self._clock())
-        written = self._write_directly(Lane.CONTROL, data)
-        if written == 0:
-            return self._outbox.put_now(Lane.CONTROL, data)
-        if written < len(data):
-            self._outbox.put_torn(data[written:])
-        return True
+        return self._write_directly(Lane.CONTROL, data) or self._outbox.put_now(Lane.CONTROL, data)
 
     def _check(self) -> None:
         if self._end is not None:
