@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instep.core.gate import files_to_count, is_in_question, is_mass_deletion
+from instep.core.gate import files_to_count, is_in_question, is_mass_deletion, is_mostly_moved
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,8 @@ def test_whatever_is_held_was_seen_as_a_whole_first(deletions: int, left: int) -
     assert is_in_question(deletions, counted) == is_in_question(deletions, files)
     if is_mass_deletion(deletions, files):
         assert is_in_question(deletions, files)
+
+
+@pytest.mark.parametrize(("lost", "held", "moved"), [(0, 20, True), (3, 30, True), (4, 30, False)])
+def test_what_is_held_was_moved_when_little_of_it_is_lost(lost: int, held: int, moved: bool) -> None:
+    assert is_mostly_moved(lost, held) is moved

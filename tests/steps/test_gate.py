@@ -1,5 +1,6 @@
 """I8: a mass change is held as a whole, and all else flows."""
 
+import os
 import shutil
 from collections import deque
 
@@ -27,7 +28,7 @@ def test_an_emptied_folder_is_held_and_additions_flow(a: Side) -> None:
     shutil.rmtree(a.folder / "d")
     a.write("new", "1")
     a.commit()
-    assert a.state.gate.waiting
+    assert a.state.gate.is_undecided(a.state.tree)
     assert judge(a) == set()
     assert len(a.state.gate.held) == 30
     assert sorted(a.names()) == sorted([*(f"d/{n}" for n in range(30)), "new"])
@@ -42,7 +43,7 @@ def test_what_was_moved_is_not_even_waited_for(a: Side) -> None:
     (a.folder / "d").rename(a.folder / "e")
     done = a.commit()
     assert len(done.changes) == 60, "both names are in one commit, so that the other side moves them too"
-    assert not a.state.gate.waiting
+    assert not a.state.gate.is_undecided(a.state.tree)
     assert in_step(a)
 
 
@@ -52,7 +53,7 @@ def test_what_came_under_another_name_before_is_moved_too(a: Side) -> None:
     (a.folder / "d").rename(a.folder / "e")
     a.commit(*(f"e/{n}" for n in range(30)))
     a.commit(*(f"d/{n}" for n in range(30)))
-    assert not a.state.gate.waiting
+    assert not a.state.gate.is_undecided(a.state.tree)
     assert in_step(a)
 
 
@@ -73,7 +74,7 @@ def test_a_move_into_a_wave_that_waits_is_found_at_its_end(a: Side) -> None:
     a.commit()
     (a.folder / "d").rename(a.folder / "e")
     a.commit(*(f"d/{n}" for n in range(30)))
-    assert a.state.gate.waiting
+    assert a.state.gate.is_undecided(a.state.tree)
     a.commit(*(f"e/{n}" for n in range(30)))
     assert judge(a) == {p(f"d/{n}") for n in range(30)}
     a.commit()
@@ -86,7 +87,7 @@ def test_a_directory_among_many_is_not_even_waited_for(a: Side) -> None:
     a.commit()
     shutil.rmtree(a.folder / "d")
     a.commit()
-    assert not a.state.gate.waiting
+    assert not a.state.gate.is_undecided(a.state.tree)
     assert in_step(a)
 
 
@@ -96,7 +97,7 @@ def test_a_wave_that_comes_in_pieces_is_one(a: Side) -> None:
     for n in range(40):
         (a.folder / f"d/{n}").unlink()
         a.commit(f"d/{n}")
-    assert a.state.gate.waiting
+    assert a.state.gate.is_undecided(a.state.tree)
     assert len([name for name in a.names() if name.startswith("d/")]) == 21  # the first ones were few
     assert judge(a) == set()
     assert len(a.state.gate.held) == 21
@@ -114,6 +115,39 @@ def test_files_that_come_back_open_it(a: Side) -> None:
     (a.folder / "d/1").unlink()
     a.commit("d/1")
     assert "d/1" not in a.names()
+
+
+def test_what_is_held_and_turns_up_elsewhere_was_moved(a: Side) -> None:
+    """It left the folder for a moment, or another folder has moved what was moved here too."""
+    fill(a, "d", 30)
+    a.commit()
+    shutil.move(a.folder / "d", a.folder.parent / "beside")
+    a.commit()
+    judge(a)
+    assert len(a.state.gate.held) == 30
+    assert not a.state.gate.is_undecided(a.state.tree), "nothing is to be judged again"
+    shutil.move(a.folder.parent / "beside", a.folder / "e")
+    for n in range(3):  # not all of it as it was
+        a.write(f"e/{n}", "other")
+    a.commit()
+    assert a.state.gate.is_undecided(a.state.tree)
+    a.commit(*(name for name in map(os.fsdecode, judge(a))))
+    assert not a.state.gate.held
+    assert in_step(a)
+
+
+def test_what_is_held_and_is_mostly_lost_stays_so(a: Side) -> None:
+    fill(a, "d", 30)
+    a.commit()
+    shutil.move(a.folder / "d", a.folder.parent / "beside")
+    a.commit()
+    judge(a)
+    (a.folder / "e").mkdir()
+    for n in range(20):
+        shutil.move(a.folder.parent / f"beside/{n}", a.folder / "e")
+    a.commit()
+    assert judge(a) == set()
+    assert len(a.state.gate.held) == 30
 
 
 def test_a_person_s_commit_opens_it(a: Side) -> None:

@@ -1,7 +1,8 @@
 """When a change is so large that a person is asked first (I8): the numbers, and nothing else.
 
 Two questions are asked of a wave of deletions. As it comes: may it turn out to be most of the folder, so that
-it is better seen as a whole before any more of it is committed? And once no more come: was it?
+it is better seen as a whole before any more of it is committed? And once no more come: was it? One question
+is asked of what is held: did most of it turn up under other names?
 """
 
 FEW = 20
@@ -28,3 +29,8 @@ def is_mass_deletion(deletions: int, files: int) -> bool:
     """Whether a person is asked about deletions of content that is nowhere else in the folder."""
     nearly_all, most = 10 * deletions >= 9 * files, 2 * deletions > files
     return deletions >= FEW and (nearly_all or (deletions >= MANY and most))
+
+
+def is_mostly_moved(lost: int, held: int) -> bool:
+    """Whether few of the files that are held have content that is nowhere else in the folder."""
+    return lost * _SHARE <= held

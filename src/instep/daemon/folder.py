@@ -212,6 +212,7 @@ class Folder:
             self._commit.put(committed.undecided)  # it says what they wait for, and when it is over
         if done.head is not None:
             self._board.log("merge", _said(done), commit=done.head.hex(), files=len(done.changes))
+            self._commit.mind_gate()
         for conflict in done.conflicts:
             if not conflict.variants:
                 continue  # an edit met a deletion: nothing to choose from

@@ -213,7 +213,7 @@ class CommitStep:
             return None
 
     def mind_gate(self) -> None:
-        """Something was looked at: say what is held, and judge a wave of deletions when it is over. # I8"""
+        """Something was looked at, or came: say what is held, and judge it when the wave is over. # I8"""
         gate, board = self._state.gate, self._state.board
         if gate.held:
             board.raise_condition("mass-deletion", "", _example(gate.held))
@@ -223,7 +223,7 @@ class CommitStep:
             board.raise_condition("mass-truncation", "", _example(gate.emptied))
         else:
             board.clear_condition("mass-truncation")
-        if gate.waiting and not self._judging and self._tasks is not None:
+        if gate.is_undecided(self._state.tree) and not self._judging and self._tasks is not None:
             self._judging = True
             self._later += 1
             self._tasks.start_soon(self._judge)

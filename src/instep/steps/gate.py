@@ -2,7 +2,8 @@
 
 Deletions that may be most of the folder wait until no more come; then they pass, or the gate closes. While it
 is closed every deletion is held, and all else flows. It opens when nothing is held any more: the files are
-back, or a person has committed the deletions with git. What is held is written down, so that a restart does
+back, or a person has committed the deletions with git; or when most of what is held turns up under other
+names, be it that the folder was a stop on their way. What is held is written down, so that a restart does
 not let through in parts what was held as a whole. Files that are empty after the machine stopped without
 warning are held in the same way, each by itself.
 """
@@ -13,7 +14,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from types import MappingProxyType
 
-from instep.core.gate import FEW, FEW_EMPTIED, files_to_count, is_in_question, is_mass_deletion
+from instep.core.gate import (
+    FEW,
+    FEW_EMPTIED,
+    files_to_count,
+    is_in_question,
+    is_mass_deletion,
+    is_mostly_moved,
+)
 from instep.core.tree import lookup, walk
 from instep.core.types import MODE_LINK, Entry, Object, Oid, RelPath
 from instep.fs.identity import Identity
@@ -28,7 +36,7 @@ WAVE_S = 2.0
 
 class Gate:
     """Holds paths back from the committer. Used by the folder's one writer only; `held`, `emptied` and
-    `waiting` may be read anywhere."""
+    `is_undecided` may be read anywhere."""
 
     def __init__(self, repo: Repository, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -36,6 +44,8 @@ class Gate:
         self._deletions = HeldPaths(repo.private + b"/held-deletions")
         self._emptied = HeldPaths(repo.private + b"/held-emptied")
         self._waiting: set[RelPath] = set()
+        self._judged: Oid | None = None
+        """The tree at which the deletions that are held were last found to be too many."""
         self._passing: set[RelPath] = set()
         self._wave: dict[RelPath, Oid | bytes] = {}
         """The content of what went in this wave and, as far as was looked, is nowhere else."""
@@ -51,10 +61,9 @@ class Gate:
         """Files that became empty when the machine stopped, which a person is asked about."""
         return self._emptied.paths
 
-    @property
-    def waiting(self) -> bool:
-        """Whether deletions wait for the end of their wave."""
-        return bool(self._waiting)
+    def is_undecided(self, tree: Oid | None) -> bool:
+        """Whether deletions wait for the end of their wave, or were held when the tree was another one."""
+        return bool(self._waiting) or (bool(self._deletions.paths) and tree != self._judged)
 
     @property
     def due_s(self) -> float:
@@ -95,24 +104,28 @@ class Gate:
 
     def decide(self, tree: Oid | None) -> set[RelPath]:
         """The wave is over. Gives the paths that may be committed now; they are to be looked at again."""
-        waiting, self._waiting = self._waiting, set()
+        held = set(self._deletions.paths)
+        asked, self._waiting = self._waiting | held, set()
         self._wave.clear()
-        if not waiting:
+        if not asked:
             return set()
         kept: set[Oid | bytes] = set()
-        lost: list[Oid | bytes] = []
+        gone: list[Oid | bytes] = []
         files = 0
         for path, entry in walk(tree, self._objects.tree):
             files += 1
-            if path in waiting:
-                lost.append(self._content(entry))
+            if path in asked:
+                gone.append(self._content(entry))
             else:
                 kept.add(self._content(entry))
-        if is_mass_deletion(sum(content not in kept for content in lost), files):
-            self._deletions.add(waiting)
+        lost = sum(content not in kept for content in gone)
+        if not is_mostly_moved(lost, len(gone)) if held else is_mass_deletion(lost, files):
+            self._deletions.add(asked)
+            self._judged = tree
             return set()
-        self._passing |= waiting
-        return waiting
+        self._deletions.remove(asked)
+        self._passing |= asked
+        return asked
 
     def give_back(self) -> set[RelPath]:
         """Forget what waits: it is looked at anew."""
