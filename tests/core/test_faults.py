@@ -41,6 +41,11 @@ def test_what_python_says() -> None:
         assert fault.code == "memory-exhausted"
 
 
+def test_what_git_says_without_a_reason() -> None:
+    text = "failed to write new configuration file /a/.git/config.lock"
+    assert try_again(text, "") == "Free some space there, and try again."
+
+
 def test_what_lies_behind() -> None:
     error = InstepError("git can't be started")
     error.__cause__ = OSError(errno.EMFILE, "Too many open files")

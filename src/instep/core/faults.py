@@ -24,6 +24,8 @@ _KNOWN = {
     errno.ENOBUFS: ("memory-exhausted", "No buffer space available"),
 }
 """The condition, and what the C library says; git says the same."""
+_SAID = [*_KNOWN.values(), ("disk-full", "failed to write new configuration file")]
+"""... but for the configuration, where git leaves the reason out."""
 _TRY_AGAIN = {
     "disk-full": "Free some space there, and try again.",
     "read-only": "Make it writable (mount -o remount,rw), and try again.",
@@ -52,7 +54,7 @@ def fault_of(error: BaseException) -> Fault | None:
         if isinstance(one, MemoryError) or (isinstance(one, RuntimeError) and _NO_THREAD in str(one)):
             return Fault("memory-exhausted", str(one) or "no memory could be had")
     for one in all_behind(error):
-        for code, words in _KNOWN.values():
+        for code, words in _SAID:
             if words in str(one):
                 return Fault(code, str(one))
     return None

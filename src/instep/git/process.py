@@ -117,7 +117,7 @@ class Git:
         if check and done.returncode != 0:
             name = os.fsdecode(args[0])
             text = sentence(done.stderr, f"git {name} ended with status {done.returncode}")
-            raise GitError(text, status=done.returncode)
+            raise GitError(text, try_again(text, ""), status=done.returncode)
         return done.stdout
 
     def result(
