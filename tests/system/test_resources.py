@@ -125,6 +125,26 @@ def test_a_disk_that_becomes_read_only(small: Pair, disk: Disk) -> None:  # I1 I
     assert small.daemon(small.a) == pid
 
 
+def test_little_memory(running: Pair) -> None:  # I1 I26 I29
+    """A process whose address space may grow little: any allocation can be the one that fails."""
+    pair, ledger, pid = running, Ledger(), running.daemon(running.a)
+    unlimited = resource.RLIM_INFINITY
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + (8 << 20)
+    resource.prlimit(pid, resource.RLIMIT_AS, (limit, unlimited))
+    for number in range(60):
+        folder, size = pair.folders[number % 2], [10, 3000, 70_000, 10 << 20][number // 2 % 30 // 9]
+        write(folder, f"{number}", data := os.urandom(size))
+        ledger.wrote(f"{number}".encode(), data)
+    eventually(lambda: "memory-exhausted" in codes(pair, pair.a), "it is named")
+    eventually(lambda: not pair.status(pair.a)["in_step"], "it does not say more than it knows")
+    resource.prlimit(pid, resource.RLIMIT_AS, (unlimited, unlimited))
+    assert_well(pair)
+    ledger.keep()
+    assert lost([ledger], pair.folders) == []
+    assert pair.daemon(pair.a) == pid
+
+
 def test_few_descriptors(tmp_path: Path) -> None:  # I1 I26
     """As with `ulimit -n 64`, in a process (this one) that has few of its own open."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
