@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from instep.core.types import Oid
 from instep.git import history
 from instep.git.errors import MissingObject
-from instep.git.history import commits_between, is_ancestor, merge_bases
+from instep.git.history import commits_between, held_by, is_ancestor, merge_bases
 from instep.git.repository import Repository
 from tests.conftest import run_git
 from tests.git.conftest import commit
@@ -55,6 +55,8 @@ def test_as_git_says(shared: Repository, shape: list[tuple[list[int], int]], far
             assert merge_bases(shared, one, other, third) == expected
             done = shared.git.result("merge-base", "--is-ancestor", one.hex(), other.hex())
             assert is_ancestor(shared, one, other) == (done.returncode == 0)
+            held = shared.run("rev-list", one.hex()).decode().split()
+            assert held_by(shared, one, made) == {oid for oid in made if oid.hex() in held}
             text = shared.run("rev-list", one.hex(), "^" + other.hex()).decode()
             between = commits_between(shared, other, one, 20)
             if far == 200:

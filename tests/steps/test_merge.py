@@ -54,6 +54,20 @@ async def test_an_edit_met_on_the_way_while_somebody_moves_the_branch(
     b.fsck()
 
 
+async def test_forks_of_one_file_are_merged_at_once(a: Side, b: Side) -> None:
+    """An appender makes hundreds of them while its file lags."""
+    lag_behind(a, b)
+    for number in range(5):
+        b.write("x", f"mine {number}\n")
+        b.commit("x")
+    assert len(b.state.forks) == 5
+    told = await at_work(b, "started", a)
+    assert len([done for done in told if done.head is not None]) == 1
+    assert not b.state.forks
+    a.merge(b)
+    assert sorted(a.files().values()) == [b"mine 4\n", b"theirs\n"]
+
+
 async def test_a_fork_of_the_process_before_is_merged(a: Side, b: Side, side: SideMaker) -> None:  # I1 I27
     lag_behind(a, b)
     b.write("x", "mine\n")

@@ -7,7 +7,7 @@ walk longer, never wrong (I20), because a colour that arrives late is handed on 
 
 import contextlib
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 
 from instep.core.types import Oid
@@ -32,9 +32,20 @@ def is_ancestor(repo: Repository, old: Oid, new: Oid) -> bool:
         return True
     repo.objects.commit(old)
     try:
-        return _Painting(repo.objects, FAR).reaches(new, old)
+        return old in _Painting(repo.objects, FAR).reached(new, {old})
     except _TooFar:
         return _ask(repo, "--is-ancestor", old, new) is not None
+
+
+def held_by(repo: Repository, head: Oid, commits: Collection[Oid]) -> set[Oid]:
+    """Those of the commits that `head` holds, by one walk for all. Raises MissingObject, GitError."""
+    wanted = set(commits)
+    try:
+        return _Painting(repo.objects, FAR).reached(head, wanted)
+    except _TooFar:
+        asked = "\n".join([f"^{head.hex()}", *(commit.hex() for commit in wanted)])
+        beside = repo.git.run("rev-list", "--stdin", input=asked.encode())
+        return wanted - {Oid(bytes.fromhex(line.decode())) for line in beside.split()}
 
 
 def merge_bases(repo: Repository, one: Oid, *others: Oid) -> list[Oid]:
@@ -91,16 +102,17 @@ class _Painting:
         self._interesting = 0
         self._serial = count()
 
-    def reaches(self, start: Oid, target: Oid) -> bool:
-        """Whether `target` is among the ancestors of `start`."""
+    def reached(self, start: Oid, targets: Collection[Oid]) -> set[Oid]:
+        """Those of the targets that are `start` or among its ancestors."""
+        found: set[Oid] = set()
         self._add(start, _LEFT)
-        while self._queue:
+        while self._queue and len(found) < len(targets):
             oid = self._take()
-            if oid == target:
-                return True
+            if oid in targets:
+                found.add(oid)
             for parent in self._parents(oid):
                 self._add(parent, _LEFT)
-        return False
+        return found
 
     def common(self, left: Sequence[Oid], right: Sequence[Oid]) -> list[Oid]:
         """Common ancestors: all best ones, and if there are several perhaps some that others of them hold."""

@@ -8,7 +8,7 @@ edit: the ref is made before the book says so, and keeps the commit from git's o
 from collections.abc import Iterable, Iterator
 
 from instep.core.types import Oid
-from instep.git.history import is_ancestor
+from instep.git.history import held_by
 from instep.git.refs import RefUpdate
 from instep.git.repository import Repository
 
@@ -17,14 +17,15 @@ _REASON = "instep: commit"
 
 
 class Forks:
-    """The forks of one folder, oldest first; those of the process before among them. Blocking."""
+    """The forks of one folder, the newest first: it holds the older ones of the same files, and they are
+    merged with it. Those of the process before come last. Blocking."""
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
         self._waiting: dict[Oid, None] = dict.fromkeys(repo.refs.list(PREFIX).values())
 
     def __iter__(self) -> Iterator[Oid]:
-        return iter(tuple(self._waiting))
+        return iter(tuple(reversed(self._waiting)))
 
     def __contains__(self, fork: Oid) -> bool:
         return fork in self._waiting
@@ -42,7 +43,7 @@ class Forks:
         """The branch stands here: let go of those that it has. Raises GitError."""
         if not self._waiting or head is None:
             return
-        merged = [fork for fork in self if is_ancestor(self._repo, fork, head)]
+        merged = held_by(self._repo, head, self._waiting)
         self._repo.refs.update([RefUpdate(PREFIX + fork.hex(), None) for fork in merged], _REASON)
         for fork in merged:
             del self._waiting[fork]
