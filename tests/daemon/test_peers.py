@@ -10,7 +10,9 @@ import pytest
 from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
 
 from instep.core.errors import InstepError
+from instep.core.retry import Backoff
 from instep.core.rules import Rules
+from instep.daemon import remote
 from instep.daemon.board import StatusBoard
 from instep.daemon.peers import CALLS_NOBODY, NOT_NOW, Peers
 from instep.daemon.reach import Place
@@ -218,6 +220,25 @@ async def test_nobody_there_is_said(low: Owner, tmp_path: Path) -> None:  # I29
                 await low.board.changed(low.board.version)
         assert low.board.status().remotes[0].reason == f"{tmp_path} is no repository"
         tasks.cancel_scope.cancel()
+
+
+async def test_a_remote_on_a_drive_that_comes_is_tried_at_once(
+    low: Owner, high: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "Backoff", lambda: Backoff(first_s=10 * PATIENCE_S))
+    tried: list[bool] = []
+    monkeypatch.setattr(low, "tried", lambda: tried.append(True))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(low.peers.run)
+        low.peers.set({"drive": str(tmp_path)})
+        await low.until_said(f"{tmp_path} is no repository")
+        with anyio.fail_after(PATIENCE_S):
+            while not tried:
+                await anyio.wait_all_tasks_blocked()
+        async with serving(tasks, tmp_path, high):
+            low.peers.drives_changed()
+            await low.until(drive=True)
+            tasks.cancel_scope.cancel()
 
 
 async def test_a_clone_that_nobody_keeps_gets_a_guest_and_why_not_is_said(  # I29

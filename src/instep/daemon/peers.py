@@ -21,6 +21,7 @@ from instep.core.errors import InstepError
 from instep.core.rules import Rules
 from instep.core.status import shown
 from instep.daemon.board import StatusBoard
+from instep.daemon.drives import follow_drives
 from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.remote import Exchange, Remote
 from instep.daemon.remote_conditions import show_connected, show_trouble
@@ -117,7 +118,7 @@ class Peers:
             for remote in self._remotes.values():
                 if not remote.rules.paused:
                     tasks.start_soon(self._keep, remote)
-            await anyio.sleep_forever()
+            await follow_drives(self.drives_changed)
 
     def set(
         self,
@@ -202,6 +203,12 @@ class Peers:
             if remote.name not in self.sessions and not remote.rules.paused:
                 remote.network_changed()
 
+    def drives_changed(self) -> None:
+        """Remotes may be on one that came: those at a path are tried at once."""
+        for remote in self._remotes.values():
+            if remote.is_at_path and remote.name not in self.sessions:
+                remote.wake.set()
+
     async def _dial(self, remote: Remote) -> bool:
         """Work with it as long as it can be reached. False if that was not long."""
         reached = False
@@ -231,6 +238,7 @@ class Peers:
         if isinstance(address, SshAddress):
             self._hear_of_network()
             return await self._call(remote, address)
+        remote.is_at_path = True
         base = Path(self._owner.hello().name)
         place = await remote.aside.run(partial(look_at, base, address.path))  # I25
         match place.reach:
@@ -380,7 +388,7 @@ class Peers:
                 return remote.name
         if _is_local(link):  # else its path is one of another computer
             for remote in self._remotes.values():
-                if _same_place(remote.url, peer.name):
+                if same_files.is_one_place(remote.url, peer.name):
                     remote.uuid = peer.uuid
                     return remote.name
         return f"{os.path.basename(peer.name) or 'peer'}-{peer.uuid[:8]}"
@@ -389,7 +397,3 @@ class Peers:
 def _is_local(link: Link) -> bool:
     """Whether the other process runs on this computer and sees the same files."""
     return same_files.feature() in link.agreement.features
-
-
-def _same_place(url: str, path: str) -> bool:
-    return bool(path) and os.path.realpath(url) == os.path.realpath(path)

@@ -27,7 +27,8 @@ class Exchange:
 
 @dataclass
 class Remote:
-    """One configured remote. `tried`: whether it is known if it can be reached."""
+    """One configured remote. `tried`: whether it is known if it can be reached. `is_at_path`: on this
+    computer, be it on a drive that comes and goes."""
 
     name: str
     url: str
@@ -36,6 +37,7 @@ class Remote:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     uuid: str | None = None
     tried: bool = False
+    is_at_path: bool = False
     aside: Aside = field(default_factory=Aside)
     exchange: Exchange | None = None
     old_try_s: float = OLD_TRY_S

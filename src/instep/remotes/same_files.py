@@ -16,3 +16,8 @@ def feature() -> str | None:
     except OSError:
         return None
     return PREFIX + hashlib.sha256(boot + os.fsencode(namespace)).hexdigest()[:32]
+
+
+def is_one_place(path: str, other: str) -> bool:
+    """Whether two paths lead to the same place, be there anything or not; an empty one leads nowhere."""
+    return bool(other) and os.path.realpath(path) == os.path.realpath(other)
