@@ -124,6 +124,10 @@ def test_git_accepts_and_repeats_our_commits(plain_repository: RepositoryMaker, 
 A, B = file("1"), file("2")
 
 
+def renamed(old: str, new: str, entry: Entry) -> list[Change]:
+    return [Change(path(old), entry, None), Change(path(new), None, entry)]
+
+
 @pytest.mark.parametrize(
     ("changes", "subject"),
     [
@@ -135,6 +139,14 @@ A, B = file("1"), file("2")
         ([Change(path("a"), None, B), Change(path("b"), A, None)], "Add 1 file, delete 1"),
         ([Change(path("a"), A, B)] * 3 + [Change(path("b"), A, None)], "Change 3 files, delete 1"),
         ([Change(path("a"), None, B)] * 2 + [Change(path("b"), A, B)], "Add 2 files, change 1"),
+        (renamed("d/1", "e/1", A), "Move d to e"),
+        (renamed("a", "k/a", A), "Move a to k/a"),
+        ([*renamed("d/x/a", "e/x/a", A), *renamed("d/x/b", "e/x/b", B)], "Move d to e"),
+        ([*renamed("a", "k/a", A), *renamed("b", "k/b", B)], "Move 2 files"),
+        (
+            [*renamed("a", "c", A), Change(path("b"), B, None), Change(path("d"), A, B)],
+            "Change 1 file, move 1, delete 1",
+        ),
         ([Change(path(b"a\nb\xff"), None, B)], "Add a\ufffdb\ufffd"),
         ([Change(path("d/" * 50 + "end.txt"), None, B)], "Add …" + ("d/" * 50 + "end.txt")[-67:]),
         ([], "Change nothing"),

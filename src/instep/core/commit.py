@@ -5,6 +5,7 @@ A commit made of a merge is a function of its heads alone (I14); what is unusual
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -129,10 +130,8 @@ def describe(changes: Collection[Change]) -> bytes:
     match list(changes):
         case [change]:
             subject = _one(change)
-        case [first, second] if (moved := _moved(first, second)) is not None:
-            subject = moved
         case several:
-            subject = _count(several)
+            subject = _moved(several) or _count(several)
     return subject.encode() + b"\n"
 
 
@@ -147,22 +146,36 @@ def _one(change: Change) -> str:
     return verb + _shown(change.path, SUBJECT_LENGTH - len(verb))
 
 
-def _moved(first: Change, second: Change) -> str | None:
-    """The sentence for two changes that are one file under a new name."""
-    source, target = (first, second) if first.new is None else (second, first)
-    if source.new is not None or target.old is not None or source.old != target.new:
+def _moved(changes: Collection[Change]) -> str | None:
+    """The sentence for changes that are one file or one directory under a new name."""
+    gone = sorted((change.old, change.path) for change in changes if change.old and not change.new)
+    came = sorted((change.new, change.path) for change in changes if change.new and not change.old)
+    if len(gone) + len(came) < len(changes) or [entry for entry, _ in gone] != [entry for entry, _ in came]:
+        return None
+    names = {_new_name(old, new) for (_, old), (_, new) in zip(gone, came, strict=True)}
+    if len(names) != 1 or not all(names := names.pop()):
         return None
     room = (SUBJECT_LENGTH - len("Move  to ")) // 2
-    return f"Move {_shown(source.path, room)} to {_shown(target.path, room)}"
+    return f"Move {_shown(names[0], room)} to {_shown(names[1], room)}"
+
+
+def _new_name(old: bytes, new: bytes) -> tuple[bytes, bytes]:
+    """What was renamed, as a file or some directory above it has the name that it had."""
+    while b"/" in old and b"/" in new and old[old.rindex(b"/") :] == new[new.rindex(b"/") :]:
+        old, new = old[: old.rindex(b"/")], new[: new.rindex(b"/")]
+    return old, new
 
 
 def _count(changes: Collection[Change]) -> str:
-    verbs = [_verb(change) for change in changes]
-    counts = [(verb, verbs.count(verb)) for verb in ("add", "change", "delete") if verb in verbs]
-    if not counts:
+    verbs = Counter(_verb(change) for change in changes)
+    gone = Counter(change.old for change in changes if change.new is None)
+    came = Counter(change.new for change in changes if change.old is None)
+    moved = (gone & came).total()
+    verbs += Counter(move=moved, add=-moved, delete=-moved)
+    parts = [f"{verb} {verbs[verb]}" for verb in ("add", "change", "move", "delete") if verbs[verb] > 0]
+    if not parts:
         return "Change nothing"
-    parts = [f"{verb} {count}" for verb, count in counts]
-    parts[0] += " file" if counts[0][1] == 1 else " files"
+    parts[0] += " file" if parts[0].endswith(" 1") else " files"
     return ", ".join(parts).capitalize()
 
 
