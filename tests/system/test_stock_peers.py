@@ -143,3 +143,33 @@ def test_a_hub_that_is_away_is_named_and_taken_up_again(apart: Pair, hub: Path) 
     away.rename(hub)
     eventually(lambda: read(apart.b, "two.txt") == b"two\n", "what was made meanwhile")
     settle(apart)
+
+
+def test_a_remote_is_given_the_content_that_it_wants(apart: Pair, hub: Path) -> None:  # I22 I29
+    """As stock git-annex would give it, which finds nothing to add; and whatever is wanted from then on."""
+    run_git(apart.a, "annex", "wanted", "-q", "hub.git", "balanced=nobody:1")
+    eventually(lambda: not apart.status(apart.a)["in_step"], "that the wish is not understood is said")
+    write(apart.a, "photo.jpg", b"photo" * LARGE)
+    write(apart.a, "disk.iso", b"disk" * LARGE)
+    eventually(lambda: read(apart.b, "disk.iso") and read(apart.b, "photo.jpg"), "the names get there")
+    assert annexed(hub) == set()
+    run_git(apart.a, "annex", "wanted", "-q", "hub.git", "include=*.jpg")
+    photo, disk = keys(apart.a, "photo.jpg", "disk.iso")
+    eventually(lambda: annexed(hub) == {photo}, "what it wants")
+    apart.wait(apart.a)
+    run_git(apart.a, "annex", "copy", "-q", "--auto", "--to", "hub.git")
+    assert annexed(hub) == {photo}
+    run_git(apart.a, "annex", "wanted", "-q", "hub.git", "")
+    eventually(lambda: annexed(hub) == {photo, disk}, "what it wants now")
+    settle(apart)
+
+
+def keys(folder: Path, *names: str) -> list[str]:
+    """Which contents the branch names."""
+    pointers = [run_git(folder, "cat-file", "blob", f"HEAD:{name}").decode() for name in names]
+    return [pointer.strip().rpartition("/")[2] for pointer in pointers]
+
+
+def annexed(repository: Path) -> set[str]:
+    """The keys of which the content is there."""
+    return {path.name for path in (repository / "annex/objects").glob("*/*/*/*") if path.is_file()}

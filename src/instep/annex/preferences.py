@@ -28,6 +28,10 @@ class Preferences:
         """Whether the file there is to have no content; what is not understood takes nothing away."""
         return not self.problem and not self.wants(key, path)
 
+    def of(self, uuid: RemoteUuid) -> "Preferences":
+        """What another repository wanted when this was read."""
+        return _of(self.branch, self.repositories, uuid)
+
     def wants(self, key: Key, path: RelPath) -> bool:
         """Whether this content, which is not here, is to come for the file at this path."""
         if self.problem:
@@ -41,7 +45,10 @@ class Preferences:
 
 def read_preferences(branch: AnnexBranch, config: Config, uuid: RemoteUuid) -> Preferences:
     """What the repository wants now."""
-    repositories = read_repositories(branch, config)
+    return _of(branch, read_repositories(branch, config), uuid)
+
+
+def _of(branch: AnnexBranch, repositories: Repositories, uuid: RemoteUuid) -> Preferences:
     try:
         return Preferences(branch, repositories, preferred(repositories, uuid))
     except MalformedExpression as error:

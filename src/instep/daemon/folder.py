@@ -167,6 +167,8 @@ class Folder:
 
     def _wishes_changed(self) -> None:
         self._merge.retry(self._transfer.reconsider() & self._state.lag.paths.keys())
+        for session in self._peers.stock_sessions:
+            session.wishes_changed()
         self._refresh()
 
     async def _note_pointers(self) -> None:

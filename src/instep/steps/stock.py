@@ -152,6 +152,11 @@ class StockSession:
         if self._gives:
             self._giving.changed(changes)
 
+    def wishes_changed(self) -> None:
+        """Somebody wants other content than before, perhaps this remote."""
+        if self._gives:
+            self._giving.look_again()
+
     # -- both ways ------------------------------------------------------------------------------------
 
     async def _turn(self) -> None:

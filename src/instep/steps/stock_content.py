@@ -1,6 +1,8 @@
 """Content to and from a remote where no instep answers: what it lacks is given to it, what we lack is taken.
 
-What it wants is looked at once when it is reached, and then for each change only. Each content given is
+What it lacks is looked at once when it is reached, and when anybody's wishes change; then for each change
+only. It is given what its preferred content says (and everything if that says nothing), as git-annex does.
+Each content given is
 verified and durable there before our git-annex branch says so (I11). Small content never waits for large.
 """
 
@@ -14,6 +16,7 @@ import anyio
 
 from instep.annex.branch import recorded_logs
 from instep.annex.incoming import IncomingContent, TakenInElsewhere
+from instep.annex.preferences import Preferences
 from instep.core.errors import InstepError
 from instep.core.keys import log_path, size_of
 from instep.core.status import shown
@@ -44,6 +47,8 @@ class Candidates:
     keys: Lacking = field(default_factory=Lacking)
     entries: dict[RelPath, Entry] = field(default_factory=dict[RelPath, Entry])
     """What the branch names at these paths since a while ago."""
+    everything: bool = False
+    """All that the branch names is to be looked at."""
 
 
 class Giving:
@@ -69,6 +74,7 @@ class Giving:
         self._lacking: Lacking = {}
         self._busy = True
         self._failed = ""
+        self._wishes: Preferences | None = None
 
     def came(self, key: Key, path: RelPath) -> None:
         """This content is here now."""
@@ -82,6 +88,11 @@ class Giving:
             self._candidates.content.entries |= entries
             self._candidates.ring()
 
+    def look_again(self) -> None:
+        """It may lack other content than is known."""
+        self._candidates.content.everything = True
+        self._candidates.ring()
+
     def outstanding(self) -> list[str]:
         """What it lacks, and why. # I29"""
         found: list[str] = []
@@ -90,23 +101,35 @@ class Giving:
             found.append(f"{words}: {self._failed}" if self._failed else words)
         elif self._busy or self._candidates.waiting:
             found.append("it is being looked at what content it lacks")
+        if self._wishes is not None and self._wishes.problem:
+            found.append(f"what it wants is not understood: {self._wishes.problem}")
         return found
 
     async def run(self, uuid: RemoteUuid) -> None:
         """Give, until cancelled. Raises InstepError or OSError when the remote can't be looked at."""
-        present, lacking = await self._aside.run(lambda: self._compare(uuid), long=True)
-        self._given(uuid, present)
+        self.look_again()
         async with anyio.create_task_group() as tasks:
             for large in self._bells:
                 tasks.start_soon(self._give_all, large, uuid)
-            self._add(lacking)
             while True:
+                candidates = await self._candidates.take()
+                self._busy = True
+                self._read_wishes(uuid)
+                if candidates.everything:
+                    present, self._lacking = await self._aside.run(partial(self._compare, uuid), long=True)
+                    self._given(uuid, present)
+                self._add(await self._aside.run(partial(self._lacking_of, candidates), long=True))
                 self._busy = False
                 self._tell()
                 await self._rest()
-                candidates = await self._candidates.take()
-                self._busy = True
-                self._add(await self._aside.run(partial(self._lacking_of, candidates), long=True))
+
+    def _read_wishes(self, uuid: RemoteUuid) -> None:
+        ours = self._state.preferences
+        if ours is not None and (self._wishes is None or self._wishes.repositories != ours.repositories):
+            self._wishes = ours.of(uuid)
+
+    def _is_wanted(self, key: Key, path: RelPath) -> bool:
+        return self._wishes is None or self._wishes.wants(key, path)
 
     def _add(self, lacking: Lacking) -> None:
         self._lacking |= lacking
@@ -126,7 +149,7 @@ class Giving:
             if self._remote.has(key):
                 if log_path(key) not in recorded:
                     present[key] = None
-            elif state.store.has(key):
+            elif state.store.has(key) and self._is_wanted(key, path):
                 lacking[key] = path
         return list(present), lacking
 
@@ -134,7 +157,11 @@ class Giving:
         state = self._state
         keys = ((state.key_of(entry), path) for path, entry in candidates.entries.items())
         all_ = {key: path for key, path in keys if key is not None} | candidates.keys
-        return {key: path for key, path in all_.items() if state.store.has(key) and not self._remote.has(key)}
+        return {
+            key: path
+            for key, path in all_.items()
+            if state.store.has(key) and self._is_wanted(key, path) and not self._remote.has(key)
+        }
 
     async def _give_all(self, large: bool, uuid: RemoteUuid) -> None:
         while True:
