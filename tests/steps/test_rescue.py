@@ -49,6 +49,22 @@ async def test_what_only_this_file_holds_is_kept_beside_its_path(a: Side) -> Non
     assert len(a.names()) == 2
 
 
+async def test_a_clean_end_leaves_nothing_behind_but_what_is_written_to(a: Side, b: Side) -> None:  # I1
+    a.save("one", "1")
+    a.save("two", "1")
+    b.merge(a)
+    a.save("one", "2")
+    a.save("two", "2")
+    b.merge(a)
+    (two,) = b.folder.glob(".git/instep/displaced/*two")
+    writer = os.open(two, os.O_WRONLY)  # as if it had been opened an instant before
+    await RescueStep(b.state, lambda _: None).finish()
+    assert list(b.folder.glob(".git/instep/displaced/*")) == [two]
+    os.close(writer)
+    await RescueStep(b.state, lambda _: None).finish()
+    assert list(b.folder.glob(".git/instep/displaced/*")) == []
+
+
 @pytest.mark.parametrize("data", [b"old", big("old")])
 async def test_what_the_history_has_goes(a: Side, data: bytes) -> None:
     a.save("one", data)

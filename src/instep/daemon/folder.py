@@ -155,7 +155,7 @@ class Folder:
         """Write down what is written late; whatever can't be is found again at the next start. # I27"""
         if self._state.gone.is_set():
             return  # I2: what is at that path now is none of ours
-        for finish in (self._locations.finish, self._index.finish):
+        for finish in (self._locations.finish, self._index.finish, self._rescue.finish):
             try:
                 await finish()
             except Exception as error:

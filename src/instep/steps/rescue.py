@@ -18,6 +18,7 @@ from instep.annex.errors import SettingError
 from instep.core.types import Oid, RelPath
 from instep.core.variant import variants
 from instep.fs.crash import Point, passed
+from instep.fs.displaced import KEEP_S
 from instep.fs.durable import Batch, Staged
 from instep.fs.install import Reason, Refused, Rescued
 from instep.steps.mailbox import Mailbox
@@ -40,8 +41,18 @@ class RescueStep:
         while True:
             await self.bell.take()
             while (due_s := self._state.work_tree.settle_due_s) is not None:
-                await anyio.sleep(max(0.01, due_s - time.monotonic()))
-                self._put(await self._state.work(lambda: self._keep_all(self._state.work_tree.settle())))
+                await self._settle(due_s)
+
+    async def finish(self) -> None:
+        """At a clean end: settle what was displaced just now. What somebody writes to still is left to the
+        next start."""
+        last_s = time.monotonic() + KEEP_S
+        while (due_s := self._state.work_tree.settle_due_s) is not None and due_s <= last_s:
+            await self._settle(due_s)
+
+    async def _settle(self, due_s: float) -> None:
+        await anyio.sleep(max(0.01, due_s - time.monotonic()))
+        self._put(await self._state.work(lambda: self._keep_all(self._state.work_tree.settle())))
 
     def _keep_all(self, rescued: Iterable[Rescued]) -> list[RelPath]:
         """Give each a name in the work tree, unless the history has its content. The new names."""
