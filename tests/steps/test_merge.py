@@ -64,8 +64,10 @@ async def test_forks_of_one_file_are_merged_at_once(a: Side, b: Side) -> None:
     told = await at_work(b, "started", a)
     assert len([done for done in told if done.head is not None]) == 1
     assert not b.state.forks
+    assert not b.state.lag, "what lagged is put in place at once, now that its edits are merged"
     a.merge(b)
     assert sorted(a.files().values()) == [b"mine 4\n", b"theirs\n"]
+    assert a.files() == b.files()
 
 
 async def test_a_fork_of_the_process_before_is_merged(a: Side, b: Side, side: SideMaker) -> None:  # I1 I27

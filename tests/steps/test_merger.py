@@ -13,7 +13,7 @@ from instep.git.refs import RefMoved
 from instep.steps.arrival import Arrival
 from instep.steps.committer import Committer
 from instep.steps.lag import Cause
-from instep.steps.merger import Merged
+from instep.steps.merger import Merged, Merger
 from tests.steps.crafted import commit_of, tree_of
 from tests.steps.side import WHEN, Side, SideMaker, big, cross, met, p, same
 
@@ -157,6 +157,7 @@ def test_a_writer_keeps_its_file_and_the_merge_goes_on(a: Side, b: Side) -> None
     with open(b.folder / "x", "ab") as file:
         done = b.merge(a)
         assert done.head == a.head
+        assert done.edited == {p("x")}
         assert b.files() == {"x": b"1\n", "other": b"2"}
         lag = b.state.lag.get(p("x"))
         assert lag is not None
@@ -182,6 +183,20 @@ def test_a_writer_that_changes_nothing_holds_nothing_up(a: Side, b: Side) -> Non
     assert b.commit("x").unchanged_lag == {p("x")}
     b.merger.retry([p("x")])
     assert same(a, b) == {"x": b"theirs"}
+
+
+def test_an_edit_of_what_is_moved_meanwhile_goes_to_the_new_name(a: Side, b: Side) -> None:  # I5
+    a.write("d/one", "1\n")
+    a.write("d/two", "2\n")
+    a.commit()
+    b.merge(a)
+    b.save("d/one", "1\nedited\n")
+    os.rename(a.folder / "d", a.folder / "e")
+    seen = {p("d"), p("e")}  # and not committed yet
+    done = Merger(a.state, a.committer, a.installer, lambda: seen).merge(a.arrival(b))
+    assert len(done.local) == 1
+    b.merge(a)
+    assert same(a, b) == {"e/one": b"1\nedited\n", "e/two": b"2\n"}
 
 
 # -- names that can't be ------------------------------------------------------------------------------

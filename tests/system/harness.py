@@ -173,6 +173,11 @@ class Cluster:
         assert found, f"no process names {folder}"
         return found[0]
 
+    def cpu_s(self, folder: Path) -> float:
+        """What the folder's process has used of a processor so far."""
+        facts = Path(f"/proc/{self.daemon(folder)}/stat").read_text().rpartition(")")[2].split()
+        return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
     def signal_one(self, pid: int, number: signal.Signals) -> None:
         """Sends a signal to one process; after SIGKILL, returns once it is gone."""
         os.kill(pid, number)

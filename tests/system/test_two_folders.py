@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -221,6 +222,21 @@ def test_odd_files_and_inner_repositories_are_left_alone(sides: Sides) -> None: 
     assert os.listdir(join(sides.there, place)) == [b"plain"]
     os.unlink(join(sides.here, f"{place}/fifo"))
     shutil.rmtree(sides.here / place / "inner")
+
+
+def test_what_stands_in_the_way_of_a_file_is_waited_for(sides: Sides) -> None:  # I3 I23 I28 I29
+    """It is no file that could be committed, so the one that arrives has no place; nor is that looked at for
+    ever."""
+    name = f"in the way of {sides.here.name}"
+    os.mkfifo(join(sides.there, name))
+    write(sides.here, name, b"a file\n")
+    eventually(lambda: name in sides.pair.instep("wait", "--timeout", "0.2", sides.there, check=False).err)
+    used, began = sides.pair.cpu_s(sides.there), time.monotonic()
+    time.sleep(1)  # what is measured
+    assert (sides.pair.cpu_s(sides.there) - used) / (time.monotonic() - began) < 0.1
+    os.unlink(join(sides.there, name))
+    sides.arrive()
+    assert read(sides.there, name) == b"a file\n"
 
 
 def test_both_have_the_same_commit_when_in_step(running: Pair) -> None:  # I13 I14

@@ -87,7 +87,11 @@ class Folder:
             state, opened.watcher, self._commit.put, self._git_changed, self._commit.put_busy
         )
         self._merge = MergeStep(
-            state, Merger(state, committer, Installer(state)), self._merged, self._commit.put, self._moved
+            state,
+            Merger(state, committer, Installer(state), partial(self._commit.seen, self._watch.read)),
+            self._merged,
+            self._commit.put,
+            self._moved,
         )
         self._transfer = TransferStep(state, self._landed, self._refresh, self._suspect)
         self._spoiled = SpoiledStep(state, self._transfer.want, self._landed)
@@ -209,6 +213,7 @@ class Folder:
 
     def _merged(self, done: Merged) -> None:
         for committed in done.local:
+            committed.unchanged_lag.clear()  # I28: what stands in the way was looked at just now
             self._committed(committed)
             self._commit.put_open(committed.still_open)
             self._commit.put(committed.undecided)  # it says what they wait for, and when it is over

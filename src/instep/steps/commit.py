@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.from_thread
 from anyio.abc import TaskGroup
 
 from instep.core.retry import Backoff
@@ -105,6 +106,16 @@ class CommitStep:
         return (
             not self.busy and not self.mailbox.waiting and not self._later and not self._state.additions.busy
         )
+
+    def seen(self, read: Callable[[], None]) -> set[RelPath]:
+        """Paths and directories that nobody has begun to look at, for the writer in its thread. `read` first
+        takes in what the kernel has told."""
+
+        def look() -> set[RelPath]:
+            read()
+            return self.mailbox.content.paths | self.mailbox.content.scans
+
+        return anyio.from_thread.run_sync(look)
 
     @property
     def waiting(self) -> int:

@@ -39,11 +39,12 @@ class Forks:
         self._repo.refs.update([RefUpdate(PREFIX + fork.hex(), fork) for fork in new], _REASON)
         self._waiting |= dict.fromkeys(new)
 
-    def settle(self, head: Oid | None) -> None:
-        """The branch stands here: let go of those that it has. Raises GitError."""
+    def settle(self, head: Oid | None) -> set[Oid]:
+        """The branch stands here: let go of those that it has, and give them. Raises GitError."""
         if not self._waiting or head is None:
-            return
+            return set()
         merged = held_by(self._repo, head, self._waiting)
         self._repo.refs.update([RefUpdate(PREFIX + fork.hex(), None) for fork in merged], _REASON)
         for fork in merged:
             del self._waiting[fork]
+        return merged

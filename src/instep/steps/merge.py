@@ -152,6 +152,8 @@ class MergeStep:
             self._put(await self._state.work(self._merger.follow_branch))
             return None
         self._tell(done)
+        self._put(done.edited)
+        self.retry(done.ripe)
         return done
 
     def _join_later(self, arrival: Arrival, merged: Merged) -> None:

@@ -8,7 +8,7 @@ meanwhile is committed first and merged (I5); one that can't be put in place now
 so that a merge always finishes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,6 +45,10 @@ class Merged:
     wanted: dict[Key, set[RelPath]] = field(default_factory=dict[Key, set[RelPath]])
     stored: list[Key] = field(default_factory=list[Key])
     conflicts: list[Conflict] = field(default_factory=list[Conflict])
+    edited: set[RelPath] = field(default_factory=set[RelPath])
+    """Paths that lag because of a local edit that could not be committed just now."""
+    ripe: set[RelPath] = field(default_factory=set[RelPath])
+    """Lagging paths whose edits are merged: nothing but their file is in the way any more."""
     postponed: bool = False
     """The head brings nothing and is ours to join, but somebody else may have done so in a moment."""
     unfinished: bool = False
@@ -61,8 +65,16 @@ class _Target(NamedTuple):
 class Merger:
     """Makes merges and installs them; blocking, called by the folder's one writer only."""
 
-    def __init__(self, state: FolderState, committer: Committer, installer: Installer) -> None:
+    def __init__(
+        self,
+        state: FolderState,
+        committer: Committer,
+        installer: Installer,
+        seen: Callable[[], set[RelPath]] = set,
+    ) -> None:
+        """`seen`: the paths and directories that wait to be committed, with all that the kernel has told."""
         self._state = state
+        self._seen = seen
         self._committer = committer
         self._installer = installer
         self._meeting = Meeting(state)
@@ -78,7 +90,8 @@ class Merger:
         """
         with self._state.repo.objects.writing(arrival.objects):
             merged = self._merge(arrival, Merged() if done is None else done)
-        self._state.forks.settle(self._state.head)
+        settled = self._state.forks.settle(self._state.head)
+        merged.ripe = {path for path, lag in self._state.lag.paths.items() if lag.since in settled}
         return merged
 
     def _merge(self, arrival: Arrival, done: Merged) -> Merged:
@@ -108,6 +121,7 @@ class Merger:
             self._move_branch(target, done)
             state.passes_by(changes)
             done.changes = changes
+            done.edited = {refusal.change.path for refusal in refused if refusal.edited}
             done.conflicts = list(target.conflicts)
             return done
         done.unfinished = True
@@ -136,12 +150,18 @@ class Merger:
         return done
 
     def _commit_edits(self, refused: Iterable[Refusal], done: Merged) -> bool:
-        """Commit what stood in the way of an installation, ignored or not. False if nothing could be."""
+        """Commit what stood in the way of an installation, ignored or not. False if nothing could be.
+
+        What is not there any more may have been moved. So that its new name is in the same commit, and the
+        edit that arrives goes there, what else was seen to change is committed with it.
+        """
         places = {refusal.change.path for refusal in refused if refusal.edited}
         above = {directory for path in places for directory in parents(path)}
         self._state.gate.let_pass(places)
-        paths = self._committer.expand(places)
-        paths.extendleft(sorted(above | places, reverse=True))
+        if not places:
+            return False
+        paths = self._committer.expand(places | self._seen())
+        paths.extend(sorted(above | places))
         moved = False
         while paths:
             committed = self._committer.commit(paths, even_ignored=True)
