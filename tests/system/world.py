@@ -187,7 +187,8 @@ class World:
 
     def sync(self, number: int) -> None:
         """Stock git-annex does it all on its own in between. A merge that it could not finish, a person does:
-        both sides of it are committed."""
+        both sides of it are committed. It would wait for a lock that a frozen process holds."""
+        self.thaw()
         with self._may_take_back(number):
             self._git(number, "annex", "sync", "--quiet", "--no-content")
         if (self.folder(number) / ".git/MERGE_HEAD").exists():

@@ -1,12 +1,13 @@
 """A folder on this computer, as `instep up` sets it up. `daemon.far` has the same for one on another."""
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from instep.daemon.adopt import Described, Template, adopt, describe
-from instep.daemon.client import NotRunning, ask
+from instep.daemon.client import ask, is_running
 from instep.daemon.connect import Remotes
 from instep.daemon.examine import Found, examine
 from instep.daemon.lock import assistant, holder
@@ -14,6 +15,9 @@ from instep.daemon.places import git_dir_of, is_guest
 from instep.daemon.process import BACKGROUND, StartFailed, Starting
 from instep.daemon.setting_up import SettingUp
 from instep.remotes.ssh_program import SshProgram, ssh_program
+
+ANSWERS_WITHIN_S = 30.0
+_LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +68,29 @@ class NearSide:
         if git_dir is not None and assistant(git_dir) is not None:
             return Running()  # two that commit to one work tree would be in each other's way
         with SettingUp(self.place):
-            pid = holder(git_dir) if git_dir and not is_guest(git_dir) else None
+            pid = self._runs(git_dir) if git_dir else None
             started = pid is None
             if pid is None:
                 pid = Starting(self.place, self._launch.command).wait()
-        if not started:
-            self._tell(pid, new_remotes)
+        if not started and new_remotes:
+            ask(self.place, "remotes-changed")
         serious = [item for item in ask(self.place, "status")["attention"] if item["severity"] == "attention"]
         return Running(pid, started, tuple((item["text"], item["fix"]) for item in serious))
 
-    def _tell(self, pid: int, new_remotes: bool) -> None:
-        try:
-            ask(self.place, "remotes-changed" if new_remotes else "status")
-        except NotRunning:
-            raise StartFailed(
-                f"The process of {self.place} (number {pid}) runs but does not answer.",
-                f"Stop it and try again: instep down {self.place}",
-            ) from None
+    def _runs(self, git_dir: Path) -> int | None:
+        """The folder's own process, once it answers: one that another `up` started may have only begun.
+        Raises StartFailed."""
+        until_s = time.monotonic() + ANSWERS_WITHIN_S
+        while (pid := holder(git_dir)) is not None and not is_guest(git_dir):
+            if is_running(self.place):
+                return pid
+            if time.monotonic() > until_s:
+                raise StartFailed(
+                    f"The process of {self.place} (number {pid}) runs but does not answer.",
+                    f"Stop it and try again: instep down {self.place}",
+                )
+            time.sleep(_LOOK_EVERY_S)
+        return None
 
     def ssh_program(self) -> SshProgram:
         """The ssh that git would start from here."""
