@@ -93,6 +93,25 @@ def test_killed_half_way(pair: Pair, moment: str, way: str, whom: str) -> None:
         assert b"largerthan=64kb" in run_git(folder, "show", "git-annex:config.log")
 
 
+def test_a_process_that_has_only_begun_is_waited_for(pair: Pair) -> None:
+    """It holds the lock, and does not answer yet; the `up` that started it is gone."""
+    write(pair.a, "one", b"1\n")
+    begun = up(pair, pair.a)
+    while not MOMENTS["the process begins"](pair.a):
+        assert begun.poll() is None
+    begun.kill()
+    begun.communicate()
+    for pid in daemons(pair):
+        pair.signal_one(pid, signal.SIGSTOP)
+    again = up(pair, pair.a)
+    time.sleep(0.5)  # for it to meet the lock
+    pair.signal(signal.SIGCONT)
+    _, err = again.communicate(timeout=LIMIT_S)
+    assert (again.returncode, err) == (0, b"")
+    pair.instep("wait", pair.a)
+    assert len(daemons(pair)) == 1
+
+
 @pytest.mark.parametrize("crosswise", [False, True])
 def test_two_at_once(pair: Pair, crosswise: bool) -> None:
     """Both say that it is kept, and one process keeps it."""
