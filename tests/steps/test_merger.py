@@ -192,9 +192,13 @@ def test_an_edit_of_what_is_moved_meanwhile_goes_to_the_new_name(a: Side, b: Sid
     b.merge(a)
     b.save("d/one", "1\nedited\n")
     os.rename(a.folder / "d", a.folder / "e")
-    seen = {p("d"), p("e")}  # and not committed yet
+    a.write(".git/info/exclude", "ignored\n")
+    a.write("ignored", "a person's")
+    a.state.ignore.forget()
+    seen = {p("d"), p("e"), p("ignored")}  # and not committed yet
     done = Merger(a.state, a.committer, a.installer, lambda: seen).merge(a.arrival(b))
     assert len(done.local) == 1
+    (a.folder / "ignored").unlink()
     b.merge(a)
     assert same(a, b) == {"e/one": b"1\nedited\n", "e/two": b"2\n"}
 

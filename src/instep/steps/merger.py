@@ -17,6 +17,7 @@ from instep.core.merge import Conflict
 from instep.core.tree import diff, lookup, parents
 from instep.core.types import Change, Key, Object, Objects, Oid, RelPath
 from instep.fs.crash import Point, passed
+from instep.fs.read import Gone, identify
 from instep.git.history import is_ancestor
 from instep.git.refs import RefUpdate
 from instep.steps.arrival import Arrival, check_arrival, check_names
@@ -152,15 +153,15 @@ class Merger:
     def _commit_edits(self, refused: Iterable[Refusal], done: Merged) -> bool:
         """Commit what stood in the way of an installation, ignored or not. False if nothing could be.
 
-        What is not there any more may have been moved. So that its new name is in the same commit, and the
-        edit that arrives goes there, what else was seen to change is committed with it.
+        What is gone may have been moved. So that its new name is in the same commit, and the edit that
+        arrives goes there, what else was seen to change is committed with it.
         """
         places = {refusal.change.path for refusal in refused if refusal.edited}
         above = {directory for path in places for directory in parents(path)}
         self._state.gate.let_pass(places)
-        if not places:
-            return False
-        paths = self._committer.expand(places | self._seen())
+        beside = self._seen() if any(map(self._is_gone, places)) else set[RelPath]()
+        skip = self._state.skip
+        paths = self._committer.expand(places | {p for p in beside if not (skip(p, False) or skip(p, True))})
         paths.extend(sorted(above | places))
         moved = False
         while paths:
@@ -168,6 +169,15 @@ class Merger:
             done.local.append(committed)
             moved = moved or committed.commit is not None or bool(committed.forks)
         return moved
+
+    def _is_gone(self, path: RelPath) -> bool:
+        try:
+            identify(self._state.work_tree.root_fd, path)
+        except Gone:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _target(self, arrival: Arrival, done: Merged) -> _Target | None:
         """Where our head and this one meet; None if ours has it already, or the peer will join the two."""
