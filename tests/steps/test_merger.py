@@ -259,6 +259,40 @@ def test_a_film_that_changed_stays_until_the_new_one_is_here(a: Side, b: Side) -
     assert same(a, b) == {"film.bin": big("new")}
 
 
+def test_a_pointer_that_some_program_has_open_lags(a: Side, b: Side) -> None:  # I7 I29
+    met(a, b)
+    a.save("film.bin", big("film"))
+    b.merge(a, contents=False)
+    b.get(a, a.key("film.bin"))
+    with open(b.folder / "film.bin", "ab"):
+        b.merger.retry([p("film.bin")])
+        assert b.state.lag.paths[p("film.bin")].cause is Cause.POINTER
+        b.save("other", "2")
+        a.merge(b)
+        a.save("other", "3")
+        b.merge(a)
+        assert p("film.bin") in b.state.lag, "whatever else is merged"
+        assert b.commit("film.bin").still_open == {p("film.bin")}
+    assert b.commit("film.bin").unchanged_lag == {p("film.bin")}
+    b.merger.retry([p("film.bin")])
+    assert same(a, b) == {"start": b"start\n", "film.bin": big("film"), "other": b"3"}
+
+
+def test_a_pointer_that_was_there_before_the_branch_has_it_gets_its_content(a: Side, b: Side) -> None:  # I7
+    met(a, b)
+    start = a.head
+    a.save("film.bin", big("film"))
+    b.merge(a, contents=False)
+    b.get(a, key := a.key("film.bin"))
+    b.git("update-ref", "refs/heads/main", start.hex())
+    b.state.head = start
+    done = b.merge(a, contents=False)
+    assert done.head == a.head
+    assert done.wanted == {key: {p("film.bin")}}
+    b.merger.retry([p("film.bin")])
+    assert same(a, b)["film.bin"] == big("film")
+
+
 def test_an_edit_of_a_film_whose_new_version_has_not_come_is_a_conflict(a: Side, b: Side) -> None:  # I1 I5
     met(a, b, "film.bin", big("old"))
     a.save("film.bin", big("new"))

@@ -49,6 +49,11 @@ class Refusal:
     detail: str = ""
     edited: bool = False
 
+    @property
+    def lacks_content(self) -> bool:
+        """Whether a pointer of this very version is in place, and only its content is not."""
+        return self.change.old == self.change.new
+
 
 class Report(Protocol):
     """Where an installation says what else came of it."""
@@ -151,7 +156,8 @@ class Installer:
             return None
         key = self._state.key_of(new)
         if old != new and self._already(path, new):
-            self._want(key, path, report)
+            if key is not None and (not self._state.store.has(key) or self._is_pointer(path)):  # I7
+                report.wanted.setdefault(key, set()).add(path)
             return None
         if key is not None and new.mode != MODE_LINK:
             return self._stage_annexed(Change(path, old, new), new, key, small, batch, report)
@@ -198,9 +204,9 @@ class Installer:
         return batch.write(data, 0o777 if entry.mode == MODE_EXEC else 0o666)
 
     def _is_pointer(self, path: RelPath) -> bool:
-        """Whether the file there has no content of its own to lose."""
+        """Whether the file there has no content of its own to lose, be it open in some program or not."""
         try:
-            seen = read_stable(self._state.work_tree.root_fd, path, limit=MAX_POINTER_BYTES)
+            seen = read_stable(self._state.work_tree.root_fd, path, limit=MAX_POINTER_BYTES, insist=True)
         except (NotCaptured, OSError):
             return False
         return key_of_pointer(seen.data) is not None

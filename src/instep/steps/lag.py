@@ -23,6 +23,8 @@ class Cause(StrEnum):
     """The content of the newer version has not arrived."""
     BUSY = "busy"
     """A program has the file open for writing."""
+    POINTER = "pointer"
+    """Its content is here, and could not be put in the place of the pointer."""
     BLOCKED = "blocked"
     """The file system refuses: name, permission, space, something in the way."""
 

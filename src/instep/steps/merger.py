@@ -146,6 +146,9 @@ class Merger:
         state.copies.discard(offered)  # what was made for a file that has another version now
         self._write_lag(changes, refused, state.head, state.tree)
         state.lag.save()
+        for refusal in refused:
+            if refusal.lacks_content:
+                state.known.forget(refusal.change.path)  # I7: it is to be looked at for what it is
         self._commit_edits(refused, done)
         done.changes = changes
         return done
@@ -239,12 +242,17 @@ class Merger:
             old = book.get(change.path)
             if refusal is None:
                 book.drop(change.path)
+                continue
+            ground = old.since if old is not None else since
+            if refusal.lacks_content:
+                lag = Lag(refusal.change.old, ground, Cause.POINTER, refusal.detail)
             else:
-                ground = old.since if old is not None else since
                 cause = Cause.BUSY if refusal.edited else refusal.cause
-                book.add(change.path, Lag(change.old, ground, cause, refusal.detail))
+                lag = Lag(change.old, ground, cause, refusal.detail)
+            book.add(change.path, lag)
         for path, lag in list(book.paths.items()):
-            if lag.have == lookup(tree, path, self._state.repo.objects.tree):
+            is_reached = lag.have == lookup(tree, path, self._state.repo.objects.tree)
+            if is_reached and lag.cause is not Cause.POINTER:
                 book.drop(path)  # the branch came to where the file is
 
     def _move_branch(self, target: _Target, done: Merged) -> None:
