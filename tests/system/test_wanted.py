@@ -42,3 +42,22 @@ def test_a_wish_that_is_not_understood_fetches_nothing_new(running: Pair) -> Non
     run_git(running.b, "annex", "wanted", "-q", ".", "")
     eventually(lambda: read(running.b, "new.bin") == BIG, "the content")
     assert not running.status(running.b)["attention"]
+
+
+def test_a_pointer_that_is_held_open_gets_its_content_once_it_is_closed(running: Pair) -> None:  # I7 I29
+    run_git(running.b, "annex", "wanted", "-q", ".", "exclude=*.iso")
+    running.settle()
+    write(running.a, "held.iso", BIG + b"held")
+    running.wait()
+    with open(running.b / "held.iso", "r+b") as pointer:
+        run_git(running.b, "annex", "wanted", "-q", ".", "anything")
+        objects = running.b / ".git/annex/objects"
+        key = key_of_pointer(pointer.read())
+        assert key is not None
+        eventually(lambda: list(objects.glob(f"*/*/*/{key.decode()}")), "the content is here")
+        eventually(
+            lambda: "held.iso" in running.instep("wait", "--timeout", "0.1", running.b, check=False).err
+        )
+        assert is_pointer(read(running.b, "held.iso"))
+    running.wait(running.b)
+    assert read(running.b, "held.iso") == BIG + b"held"
