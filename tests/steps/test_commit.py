@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from instep.steps.commit import CommitStep
@@ -71,3 +72,24 @@ async def test_a_file_that_stays_open_keeps_nobody_waiting(a: Side) -> None:  # 
             await at_work.until_idle()
             assert at_work.step.still_open == {p("note")}
             assert len(at_work.told) <= 4
+
+
+async def test_what_waits_for_the_writer_is_known_to_a_merge(a: Side) -> None:  # I5
+    """Else a merge that finds one half of a move would commit it without the other."""
+    a.write("e/one", "1")
+    async with running(a) as at_work:
+        at_work.step.put([p("nothing")])
+        await at_work.until_told(1)
+        async with a.state.writer:
+            at_work.step.put([p("one")], [p("d")])
+            await anyio.wait_all_tasks_blocked()
+            assert not at_work.step.mailbox.waiting, "it was taken, and waits for the writer"
+
+            def read() -> None:
+                at_work.step.put((), [p("e")])
+
+            seen = await anyio.to_thread.run_sync(at_work.step.seen, read)
+            assert seen == {p("one"), p("d"), p("e")}
+        await at_work.until_idle()
+        assert await anyio.to_thread.run_sync(at_work.step.seen, lambda: None) == set()
+    assert a.entry("e/one") is not None

@@ -64,6 +64,8 @@ class CommitStep:
         self.busy = False
         """Whether something was taken that is not committed yet."""
         self.still_open: set[RelPath] = set()
+        self._taken = Dirty()
+        """What was taken and waits for the folder's one writer."""
         self._queue: deque[RelPath] = deque()
         self._branch_moved = False
         self._closing: set[RelPath] = set()
@@ -108,12 +110,13 @@ class CommitStep:
         )
 
     def seen(self, read: Callable[[], None]) -> set[RelPath]:
-        """Paths and directories that nobody has begun to look at, for the writer in its thread. `read` first
+        """Paths and directories that nobody has looked at yet, for the writer in its thread. `read` first
         takes in what the kernel has told."""
 
         def look() -> set[RelPath]:
             read()
-            return self.mailbox.content.paths | self.mailbox.content.scans
+            waiting = (self.mailbox.content, self._taken)
+            return {*self._queue, *(path for dirty in waiting for path in (*dirty.paths, *dirty.scans))}
 
         return anyio.from_thread.run_sync(look)
 
@@ -139,7 +142,7 @@ class CommitStep:
                 await self._turn(self._tasks)
 
     async def _take(self) -> None:
-        dirty = await self.mailbox.take()
+        dirty = self._taken = await self.mailbox.take()
         self.busy = True
         try:
             if self._branch_moved:
@@ -152,6 +155,8 @@ class CommitStep:
             self._queue.clear()
             self.put(dirty.paths, dirty.scans)
             raise
+        finally:
+            self._taken = Dirty()
 
     async def _turn(self, tasks: TaskGroup) -> None:
         waiting = list(self._queue)
