@@ -1,5 +1,5 @@
 """git-annex's globs, as regular expressions: the whole text must match, `*` and `?` match across `/`, a
-backslash is an ordinary character.
+backslash is an ordinary character, but one at the very end stands for any number of them.
 
 Sets of characters are POSIX's, with git-annex's own twist, found by asking it: a `]` that stands first, and a
 class like `[:alpha:]`, bring a backslash into the set. git-annex never comes to an end over a set that is not
@@ -54,6 +54,7 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
             piece += _set(glob, "^" if found["negated"] else "", found["first"], found["members"])
         else:
             piece += "." if found["one"] else re.escape(found["char"])
+    piece += "+" if glob.endswith("\\") else ""
     parts.append(f".*{piece}" if after_star else piece)
     return re.compile("".join(parts), re.DOTALL)
 
