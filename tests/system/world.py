@@ -197,7 +197,8 @@ class World:
     @contextmanager
     def _may_take_back(self, number: int) -> Generator[None]:
         """git commits what its index holds. That is written late, so what is newer looks as if the person had
-        deleted it, and comes back when instep sees that it is there."""
+        deleted it, and comes back when instep sees that it is there. And a git that has read HEAD, and has no
+        lock yet, may put back what another folder deleted meanwhile."""
         folder, account = self.folder(number), self.accounts[number]
         before = run_git(folder, "rev-parse", "HEAD", check=False).strip()
         yield
@@ -205,6 +206,9 @@ class World:
         deleted = run_git(folder, *log, b"%s..HEAD" % before, check=False).split(b"\0")
         for path in filter(None, deleted):
             if path in account.tree or path not in self._base:  # else the person did delete it
+                account.contested(path)
+        for other in self.accounts:
+            for path in self._base.keys() - other.tree.keys():
                 account.contested(path)
 
     def _git(self, number: int, *args: str | bytes) -> None:
