@@ -27,17 +27,23 @@ class Account(Ledger):
         self.tree: Tree = {}
         self.touched: list[tuple[bytes, ...]] = []
         """Places that one action touched together."""
+        self.had: list[tuple[bytes, Entry]] = []
+        """What stood at a path for a while, or stands there."""
         self.unknown: set[bytes] = set()
         """Places of which the model can't say what the user made of them."""
 
     def begin(self, tree: Tree) -> None:
         """A quiet moment: all folders hold this."""
-        self.tree, self.touched, self.unknown = dict(tree), [], set()
+        self.tree, self.touched, self.had, self.unknown = dict(tree), [], list(tree.items()), set()
 
     def wrote(self, path: bytes, content: bytes, *, executable: bool = False) -> None:
         super().wrote(path, content, executable=executable)
-        self.tree[path] = ("exec" if executable else "file", content)
+        self._has(path, ("exec" if executable else "file", content))
         self.touched.append((path,))
+
+    def _has(self, path: bytes, entry: Entry) -> None:
+        self.tree[path] = entry
+        self.had.append((path, entry))
 
     def removed(self, path: bytes) -> None:
         super().removed(path)
@@ -48,7 +54,7 @@ class Account(Ledger):
         super().renamed(source, target)
         self.tree.pop(target, None)
         for path in [path for path in self.tree if is_at(path, source)]:
-            self.tree[target + path[len(source) :]] = self.tree.pop(path)
+            self._has(target + path[len(source) :], self.tree.pop(path))
         self.touched.append((source, target))
 
     def chmodded(self, path: bytes, executable: bool) -> None:
@@ -57,7 +63,7 @@ class Account(Ledger):
         self.touched.append((path,))
 
     def linked(self, path: bytes, target: bytes) -> None:
-        self.tree[path] = ("link", target)
+        self._has(path, ("link", target))
         self.touched.append((path,))
 
     def unsure(self, path: bytes) -> None:
@@ -97,7 +103,8 @@ class Expected:
 
     def _faults(self, found: Tree) -> Iterator[str]:
         trees = [self._base, *(account.tree for account in self._accounts)]
-        disputed = [tree[path] for tree in trees for path in tree if self._is_contested(path)]
+        had = [item for account in self._accounts for item in account.had]
+        disputed = [entry for path, entry in had if self._is_contested(path)]
         moved = {content for _, content in disputed}
         for path in sorted(set(found).union(*trees)):
             if self._is_contested(path):
