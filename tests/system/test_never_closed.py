@@ -69,6 +69,7 @@ def test_a_log_that_is_never_closed_arrives_as_it_grows(pair: Pair, first_bytes:
         assert here.read_bytes().startswith(there.read_bytes())
         stop()
         eventually(lambda: there.read_bytes() == here.read_bytes(), "all of it, while it is open")
+        eventually(lambda: head(pair.a) == head(pair.b), "recorded here too: it is told of before (ADR 5)")
         whole = commits(pair.a)
     pair.assert_equal()
     eventually(lambda: not codes(pair), "named no more")

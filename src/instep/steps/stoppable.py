@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from instep.remotes.aside import Aside
@@ -56,6 +57,8 @@ async def run_stoppable(
         except Exception as error:  # to come out as it is, not in the group's wrapping
             failed.append(error)
         tasks.cancel_scope.cancel()
+    if failed and isinstance(failed[0], Stopped):
+        await anyio.lowlevel.checkpoint()  # raises the cancel that stopped it: nothing has failed
     if failed:
         raise failed[0]
     return result[0]
