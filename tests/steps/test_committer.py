@@ -1,6 +1,5 @@
 """A commit is what the files are, made from proofs only: no echo, no guessed deletion, nothing torn."""
 
-import errno
 import os
 import shutil
 from collections import deque
@@ -10,10 +9,8 @@ import pytest
 
 from instep.annex.settings import read_settings
 from instep.core.pointers import key_of_pointer, pointer
-from instep.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, Oid, RelPath
-from instep.fs.durable import Batch
+from instep.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, RelPath
 from instep.git.refs import RefMoved
-from instep.steps.arrival import Arrival
 from instep.steps.lag import Cause, Lag
 from tests.steps.side import Side, SideMaker, big, p
 
@@ -349,58 +346,3 @@ def test_what_an_attribute_does_not_decide_clearly_is_left_and_named(a: Side) ->
     a.write(".gitattributes", "*.odd annex.largefiles=nothing\n")
     a.state.settings.attributes.forget()
     assert [change.path for change in a.commit("one.odd").changes] == [p("one.odd")]
-
-
-def refused_once_told(a: Side, monkeypatch: pytest.MonkeyPatch) -> Oid:
-    """`x` is committed and told to the peers, and then the disk is full: what they have."""
-    a.save("start", "start")
-    a.write("x", "1")
-    told: list[Oid] = []
-    monkeypatch.setattr(a.state, "tell_coming", lambda: told.append(a.state.coming or a.head))
-
-    def full(batch: Batch) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as disk:
-        disk.setattr(Batch, "sync", full)
-        for _ in range(2):  # and once more while it is full still
-            with pytest.raises(OSError, match="No space"):
-                a.commit("x")
-    (commit,) = told
-    assert commit != a.head
-    return commit
-
-
-def test_what_was_told_before_the_disk_refused_it_comes_to_be(
-    a: Side, monkeypatch: pytest.MonkeyPatch
-) -> None:  # I17 I26
-    commit = refused_once_told(a, monkeypatch)
-    (a.folder / "x").unlink()
-    assert a.commit("x").commit == commit == a.head
-    assert a.commit("x").commit == a.head
-    assert a.names() == ["start"], "a peer that has the commit learns that the file is deleted"
-    assert a.state.repo.objects.commit(a.head).parents == (commit,)
-    a.fsck()
-
-
-def test_what_was_told_and_overtaken_is_merged(
-    a: Side, b: Side, monkeypatch: pytest.MonkeyPatch
-) -> None:  # I1 I26
-    commit = refused_once_told(a, monkeypatch)
-    b.save("y", "2")
-    a.merge(b)
-    assert a.commit("x").forks == [commit]
-    assert commit in a.state.forks
-    a.merger.merge(Arrival(commit, ""))
-    a.commit("x")
-    assert sorted(a.names()) == ["start", "x", "y"]
-    a.fsck()
-
-
-def test_what_was_told_outlives_a_commit_by_hand(a: Side, monkeypatch: pytest.MonkeyPatch) -> None:  # I26 I27
-    commit = refused_once_told(a, monkeypatch)
-    a.git("commit", "-q", "--allow-empty", "-m", "by hand")
-    with pytest.raises(RefMoved):
-        a.commit("x")
-    a.committer.follow_branch()
-    assert a.commit("x").forks == [commit]

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import deque
+from pathlib import Path
 
 from instep.core.types import RelPath
 from instep.steps.gate import Gate
@@ -117,16 +118,22 @@ def test_files_that_come_back_open_it(a: Side) -> None:
     assert "d/1" not in a.names()
 
 
-def test_what_is_held_and_turns_up_elsewhere_was_moved(a: Side) -> None:
-    """It left the folder for a moment, or another folder has moved what was moved here too."""
+def held_and_beside(a: Side) -> Path:
+    """Thirty files are held as deleted; where they are, out of the folder."""
     fill(a, "d", 30)
     a.commit()
-    shutil.move(a.folder / "d", a.folder.parent / "beside")
+    beside = Path(shutil.move(a.folder / "d", a.folder.parent / "beside"))
     a.commit()
     judge(a)
     assert len(a.state.gate.held) == 30
+    return beside
+
+
+def test_what_is_held_and_turns_up_elsewhere_was_moved(a: Side) -> None:
+    """It left the folder for a moment, or another folder has moved what was moved here too."""
+    beside = held_and_beside(a)
     assert not a.state.gate.is_undecided(a.state.tree), "nothing is to be judged again"
-    shutil.move(a.folder.parent / "beside", a.folder / "e")
+    shutil.move(beside, a.folder / "e")
     for n in range(3):  # not all of it as it was
         a.write(f"e/{n}", "other")
     a.commit()
@@ -137,14 +144,10 @@ def test_what_is_held_and_turns_up_elsewhere_was_moved(a: Side) -> None:
 
 
 def test_what_is_held_and_is_mostly_lost_stays_so(a: Side) -> None:
-    fill(a, "d", 30)
-    a.commit()
-    shutil.move(a.folder / "d", a.folder.parent / "beside")
-    a.commit()
-    judge(a)
+    beside = held_and_beside(a)
     (a.folder / "e").mkdir()
     for n in range(20):
-        shutil.move(a.folder.parent / f"beside/{n}", a.folder / "e")
+        shutil.move(beside / f"{n}", a.folder / "e")
     a.commit()
     assert judge(a) == set()
     assert len(a.state.gate.held) == 30

@@ -9,6 +9,7 @@ so that a merge always finishes.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from instep.core.merge import Conflict
 from instep.core.tree import diff, lookup, parents
 from instep.core.types import Change, Key, Object, Objects, Oid, RelPath
 from instep.fs.crash import Point, passed
-from instep.fs.read import Gone, identify
+from instep.fs.read import stat_beneath
 from instep.git.history import is_ancestor
 from instep.git.refs import RefUpdate
 from instep.steps.arrival import Arrival, check_arrival, check_names
@@ -174,12 +175,8 @@ class Merger:
         return moved
 
     def _is_gone(self, path: RelPath) -> bool:
-        try:
-            identify(self._state.work_tree.root_fd, path)
-        except Gone:
-            return True
-        except OSError:
-            return False
+        with suppress(OSError):
+            return stat_beneath(self._state.work_tree.root_fd, path) is None
         return False
 
     def _target(self, arrival: Arrival, done: Merged) -> _Target | None:
