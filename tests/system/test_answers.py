@@ -35,10 +35,10 @@ def test_status_of_two_folders_in_step(running: Pair) -> None:  # I29
 def test_the_current_directory_says_which_folder(running: Pair) -> None:
     write(running.a, "deep/down/x", b"x\n")
     inside = running.a / "deep/down"
+    assert running.instep("wait", "--timeout", "60", cwd=inside).code == 0
     assert json.loads(running.instep("status", "--json", cwd=inside).out)["folder"] == str(
         running.a.resolve()
     )
-    assert running.instep("wait", "--timeout", "60", cwd=inside).code == 0
 
 
 def test_log_and_remote_list(running: Pair) -> None:
