@@ -17,7 +17,9 @@ def repository(tmp_path: Path) -> Callable[..., None]:
         subprocess.run(["git", "-C", tmp_path, *person, *args], check=True, capture_output=True)
 
     git("init", "-q", "-b", "main")
-    git("commit", "-q", "--allow-empty", "-m", "first")
+    (tmp_path / "tracked").touch()
+    git("add", "tracked")
+    git("commit", "-q", "-m", "first")
     return git
 
 
@@ -38,12 +40,13 @@ def test_git_s_own_changes_are_named(  # I22
         ["pack-refs", "--all"],
         ["config", "a.b", "c"],
         ["hash-object", "-w", ".git/HEAD"],
+        ["rm", "-q", "tracked"],
     ):
         repository(*args)
         said.append(watcher.read().extra | watcher.look_at_git())
     (git_dir / "info" / "exclude").write_text("*.tmp\n")
     said.append(watcher.read().extra | watcher.look_at_git())
-    assert said == [{"refs"}] * 5 + [{"config"}, set(), {"exclude"}]
+    assert said == [{"refs"}] * 5 + [{"config"}, set(), {"index"}, {"exclude"}]
     assert watcher.read().extra | watcher.look_at_git() == set()
     watcher.close()
 
@@ -56,5 +59,5 @@ def test_a_linked_work_tree_has_two(tmp_path: Path, repository: Callable[..., No
     repository("config", "a.b", "c")
     assert watcher.read().extra == {"config"}
     repository("-C", "linked", "checkout", "-q", "-b", "other")
-    assert watcher.read().extra == {"refs"}
+    assert watcher.read().extra == {"refs", "index"}
     watcher.close()

@@ -233,6 +233,14 @@ def test_an_edit_of_a_lagging_file_rests_on_what_it_was_made_of(a: Side) -> None
     assert lag.since == fork
 
 
+def test_a_file_that_was_written_again_as_it_was_is_told_to_the_index(a: Side) -> None:  # I30
+    a.save("one", "1")
+    assert a.commit("one").rewritten == set()
+    (a.folder / "one").unlink()
+    done = a.save("one", "1")
+    assert (done.commit, done.rewritten) == (None, {p("one")})
+
+
 def test_a_lagging_name_that_was_never_there_is_not_deleted(a: Side) -> None:  # I3
     a.save("d/one", "1")
     a.save("d/two", "2")

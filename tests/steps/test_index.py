@@ -1,5 +1,6 @@
 """git's index follows the branch, late, and takes nothing away that a person staged."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from instep.core.types import RelPath
 from instep.git.index import IndexBusy, IndexUpdate, draft_index
 from instep.steps.index import IndexStep
+from tests.conftest import run_git
 from tests.steps.side import Side, SideMaker, p
 
 # pyright: reportPrivateUsage=false
@@ -144,6 +146,32 @@ def test_a_commit_while_the_index_is_written_is_the_next_ones(a: Side, step: Ind
     write(step)
     assert a.git("show", ":one") == "two"
     assert a.git("diff-index", "--cached", "HEAD") == ""
+
+
+def test_an_index_that_git_had_read_before_ours_and_wrote_over_it(a: Side, step: IndexStep) -> None:  # I30
+    """git reads the index and takes its lock only then, `git stash` for one."""
+    a.git("config", "annex.largefiles", "anything")
+    index = a.folder / ".git/index"
+    a.save("film.bin", b"x" * 5000)
+    a.git("read-tree", "HEAD")
+    a.write("film.bin", run_git(a.folder, "show", ":film.bin"))
+    old = time.time() - 60
+    os.utime(a.folder / "film.bin", (old, old))
+    a.git("update-index", "--refresh")
+    before = index.read_bytes()
+    a.write("film.bin", b"x" * 5000)
+    os.utime(a.folder / "film.bin", (old, old))
+    step.touch(a.commit("film.bin").rewritten)
+    write(step)
+    step.mailbox.content.clear()
+    step.look_again()
+    assert not step.mailbox.content, "what was written is ours"
+    index.with_name("index.lock").write_bytes(before)
+    index.with_name("index.lock").rename(index)
+    assert a.git("status", "--porcelain") == " M film.bin\n"
+    step.look_again()
+    write(step)
+    assert a.git("status", "--porcelain") == ""
 
 
 def test_many_changes_are_written_in_pieces(a: Side, step: IndexStep) -> None:

@@ -197,7 +197,7 @@ class Folder:
             self._merge.mind_forks()
         self._merge.retry(done.unchanged_lag)
         self._content_moved(done)
-        self._index.touch(change.path for change in done.changes)
+        self._index.touch({*done.rewritten, *(change.path for change in done.changes)})
         self._moved()
 
     def _note_files(self, done: Committed) -> None:
@@ -253,10 +253,13 @@ class Folder:
         self._spoiled.suspect(key)
 
     def _git_changed(self, what: set[str]) -> None:
-        if "config" in what:
-            self._settings.bell.ring()
-        if "refs" in what:
-            self._refs.bell.ring()
+        bells = {
+            "config": self._settings.bell.ring,
+            "refs": self._refs.bell.ring,
+            "index": self._index.look_again,
+        }
+        for kind in what & bells.keys():
+            bells[kind]()
 
     def _moved(self) -> None:
         """The branch moved, or a step has nothing more to do: tell the peers and whoever waits."""

@@ -1,5 +1,5 @@
-"""The few files of a repository's git directory whose changes matter: HEAD and branches, config, exclude
-and attributes, and what a merge, rebase or the like leaves there while it is half done.
+"""The few files of a repository's git directory whose changes matter: HEAD and branches, the index, config,
+exclude and attributes, and what a merge, rebase or the like leaves there while it is half done.
 
 `refs/synced` counts too: git-annex's assistant pushes there what it can't push to a branch. git replaces all
 of them by renaming a `.lock` file, whose own coming and going is not reported. Shares an inotify descriptor
@@ -21,12 +21,16 @@ HALF_DONE = frozenset(
 )
 """Files and directories that come and go with a merge, rebase or the like that takes more than one command.
 """
-EVERYTHING = frozenset({"refs", "config", "exclude"})
+EVERYTHING = frozenset({"refs", "index", "config", "exclude"})
 
 _MASK = i.IN_CREATE | i.IN_CLOSE_WRITE | i.IN_MOVED_TO | i.IN_MOVED_FROM | i.IN_DELETE | i.IN_ONLYDIR
-_TOP = {b"HEAD": "refs", b"packed-refs": "refs", b"config": "config", b"config.worktree": "config"} | (
-    dict.fromkeys(HALF_DONE, "refs")
-)
+_TOP = {
+    b"HEAD": "refs",
+    b"packed-refs": "refs",
+    b"index": "index",
+    b"config": "config",
+    b"config.worktree": "config",
+} | dict.fromkeys(HALF_DONE, "refs")
 
 
 class GitDirectory:
@@ -61,8 +65,8 @@ class GitDirectory:
         return "top" in self._places.values()
 
     def take(self, event: Event) -> str | None:
-        """What changed: "refs", "config", "exclude" (`attributes` too), "" (nothing of note), or None: a
-        stranger's event."""
+        """What changed: "refs", "index", "config", "exclude" (`attributes` too), "" (nothing of note), or
+        None: a stranger's event."""
         place = self._places.get(event.wd)
         if place is None:
             return None

@@ -170,7 +170,8 @@ def _extensions(old: RawIndex, changes: IndexChanges) -> Iterator[bytes]:
 
 
 class IndexDraft:
-    """A new index beside the old one. `unsettled`: what should be given again when it is older.
+    """A new index beside the old one. `unsettled`: what should be given again when it is older; `is_written`:
+    whether it is another one than the old.
 
     One at a time for each repository: one that was never placed, as its process was killed, is written over.
     """
@@ -184,7 +185,7 @@ class IndexDraft:
         self._aside = self._path + b".instep"
         self._base: _File | None = None
         self._blocks: tuple[list[int], int] | None = None
-        self._is_written = False
+        self.is_written = False
 
     def write(self) -> None:
         """Raises UnsupportedIndex."""
@@ -197,10 +198,10 @@ class IndexDraft:
             if changes.edits:
                 self._write_body(fd, _body(old, changes))
                 self._blocks = None if old.version == 4 else old.blocks_after(changes.edits)
-                self._is_written = True
+                self.is_written = True
         finally:
             os.close(fd)
-            if not self._is_written:
+            if not self.is_written:
                 os.unlink(self._aside)
 
     def place(self) -> None:
@@ -208,7 +209,7 @@ class IndexDraft:
         read: then nothing was changed, and the draft is gone."""
         if self.by_git:
             write_by_git(self._repo, self._updates)
-        if not self._is_written:
+        if not self.is_written:
             return
         lock = self._path + b".lock"
         try:

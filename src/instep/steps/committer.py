@@ -53,6 +53,8 @@ class Committed:
     """Commits of edits to lagging paths, still to be merged."""
     unchanged_lag: set[RelPath] = field(default_factory=set[RelPath])
     """Lagging paths whose file is as it was: worth another try to install."""
+    rewritten: set[RelPath] = field(default_factory=set[RelPath])
+    """Files that hold what is tracked, and were written anew: the index has the old file's size and times."""
     still_open: set[RelPath] = field(default_factory=set[RelPath])
     again: set[RelPath] = field(default_factory=set[RelPath])
     unreadable: dict[RelPath, str] = field(default_factory=dict[RelPath, str])
@@ -274,6 +276,7 @@ class Committer:
             sights[path] = sight
         elif sight.identity is not None and sight.entry is not None and sight.settled:
             state.known.note(path, sight.identity, sight.entry)
+            done.rewritten.add(path)
 
     def _try(self, look: Look, path: RelPath, tracked: Entry | None, done: Committed) -> Sight | None:
         """What there is to say of one path; what keeps it from being looked at is noted."""

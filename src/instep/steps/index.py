@@ -36,6 +36,8 @@ AT_ONCE = 1 << 15
 """Entries brought up to date in one go: what is known of the files is not kept for many more."""
 PIECE = 1 << 10
 """Entries looked up before others who wait for the writer get their turn; some 10 ms."""
+RECENT_S = 30.0
+"""A git that writes the index read it at most so long before."""
 
 R = TypeVar("R")
 
@@ -82,6 +84,10 @@ class IndexStep:
         self._failed = False
         """Whether a writing was begun that did not come to its end."""
         self._is_elsewhere = False
+        self._placed: Identity | None = None
+        """The index that was written here last."""
+        self._recent: dict[RelPath, float] = {}
+        """What was written into it, and when (monotonic seconds)."""
         self.mailbox: Mailbox[set[RelPath]] = Mailbox(set[RelPath])
 
     def start_from(
@@ -97,6 +103,15 @@ class IndexStep:
         """The branch moved, or these files did."""
         self.mailbox.content.update(paths)
         self.mailbox.ring()
+
+    def look_again(self) -> None:
+        """The index was written. A person's git may have read it before we wrote it, and have put it back as
+        it was: git takes its lock only then. With the sizes that files had before, git takes them for
+        changed. # I30"""
+        oldest_s = time.monotonic() - RECENT_S
+        self._recent = {path: at_s for path, at_s in self._recent.items() if at_s > oldest_s}
+        if self._recent and self._state.turns.mark() != self._placed:
+            self.touch(self._recent)
 
     async def run(self) -> None:
         """Work until cancelled. After a failure the next run goes on at once."""
@@ -179,6 +194,9 @@ class IndexStep:
         self._check_head()
         draft.place()
         self._state.turns.note_index()
+        if draft.is_written:
+            self._placed = self._state.turns.mark()
+            self._recent |= dict.fromkeys(updates, time.monotonic())
         self._unsettled |= draft.unsettled
         for path in updates:
             self._late.pop(path, None)
