@@ -216,6 +216,17 @@ def test_a_lagging_file_is_not_vouched_for(a: Side, b: Side) -> None:  # I7
     assert b.git("rev-parse", ":film.bin") == a.git("rev-parse", "HEAD:film.bin")
 
 
+def test_a_file_that_is_ahead_of_the_annex_is_not_vouched_for(a: Side, step: IndexStep) -> None:  # I27
+    """So that the next start looks at it, if the process ends before its content is in the annex."""
+    os.utime(a.write("film.bin", b"x" * 5000), (1, 1))
+    a.commit("film.bin")
+    for ahead, size in (({p("film.bin")}, 0), (set[RelPath](), 5000)):
+        a.state.ahead = ahead
+        step.touch([p("film.bin")])
+        write(step)
+        assert f"size: {size}\t" in a.git("ls-files", "--debug", "film.bin")
+
+
 def test_a_start_after_a_kill_mends_what_was_not_written(side: SideMaker) -> None:  # I27
     a = side("a")
     a.save("one", "1")

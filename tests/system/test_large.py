@@ -74,6 +74,27 @@ def test_a_killed_download_goes_on_where_it_was(pair: Pair, monkeypatch: pytest.
     assert [path.stat().st_ino for path in objects(pair.b)] == [cut.st_ino]
 
 
+def test_killed_when_only_the_file_has_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:  # I27
+    """The file is in its place before the annex has its content, which is then had from there."""
+    monkeypatch.setenv("INSTEP_KILL_AT", "downloaded")
+    pair.up()
+    monkeypatch.delenv("INSTEP_KILL_AT")
+    film = os.urandom(24 * MIB)
+    (pair.a / "film").write_bytes(film)
+    eventually(lambda: not pair.processes(pair.b), "killed before the content was in the annex")
+    assert not objects(pair.b)
+    pair.instep("down", pair.a)
+    came = (pair.b / "film").read_bytes() == film
+    pair.instep("up", pair.b)
+    if came:
+        eventually(lambda: objects(pair.b), "taken in from the file")
+        assert partials(pair.b) == []
+    pair.up()
+    pair.assert_equal()
+    run_git(pair.b, "annex", "fsck", "--quiet")
+    assert partials(pair.b) == []
+
+
 def test_the_giver_may_be_killed_too(pair: Pair) -> None:  # I27
     pair.up()
     (pair.a / "film").write_bytes(os.urandom(96 * MIB))

@@ -92,11 +92,12 @@ class IncomingContent:
                 syscalls.write_out(self._fd, wait=False)
 
     def copy_rest(self, source_fd: int, second_fd: int | None, progress: Progress | None = None) -> None:
-        """Takes the rest from an open file; and all of it into a second file, if nothing was here before."""
-        sinks = [self._fd]
+        """Takes the rest from an open file; and all of it into a second file, if nothing was here before.
+        That one is wanted soon, and has the disk first."""
+        sinks, later = (self._fd,), ()
         if second_fd is not None:
             assert self.offset == 0, "the second file would lack its beginning"
-            sinks.append(second_fd)
+            sinks, later = (second_fd,), sinks
 
         def written(done_bytes: int) -> None:
             passed(Point.PIECE_WRITTEN)
@@ -104,21 +105,24 @@ class IncomingContent:
                 progress(done_bytes)
 
         hashers = [self._hash] if self._hash is not None else []
-        self.offset = pour(source_fd, hashers, sinks, offset=self.offset, progress=written)
+        self.offset = pour(source_fd, hashers, sinks, later=later, offset=self.offset, progress=written)
+
+    @property
+    def is_the_keys(self) -> bool:
+        """Whether what is here is all of the key's content, as far as the key can tell. # I11"""
+        good = size_of(self.key) in (None, self.offset)
+        return good and (self._hash is None or self._hash.hexdigest() == self._expected)
 
     def finish(self) -> bool:
         """All is here: makes it durable (I10). False, and the file is gone, if it is not the key's. # I11"""
-        good = size_of(self.key) in (None, self.offset)
-        if self._hash is not None:
-            good = good and self._hash.hexdigest() == self._expected
-        if good:
-            if self.size_bytes != self.offset:
-                os.truncate(self._fd, self.offset)  # it ends in a hole
-            os.fsync(self._fd)
-            passed(Point.DOWNLOADED)
-        else:
+        if not self.is_the_keys:
             os.unlink(self.path)
-        return good
+            return False
+        if self.size_bytes != self.offset:
+            os.truncate(self._fd, self.offset)  # it ends in a hole
+        os.fsync(self._fd)
+        passed(Point.DOWNLOADED)
+        return True
 
     def close(self) -> None:
         """Lets go of it; what came stays, for the next try. Idempotent."""
@@ -133,6 +137,17 @@ class IncomingContent:
                 os.unlink(self._lock_file)
             os.close(self._lock)
             _open.discard(self.path)
+
+
+def drop_partial(annex_dir: bytes, key: Key) -> None:
+    """Removes what an earlier try left of content that is here now, unless somebody is at it."""
+    with suppress(FileNotFoundError, TakenInElsewhere):
+        os.stat(annex_dir + b"/tmp/" + key_file(key))
+        incoming = IncomingContent(annex_dir, key)
+        try:
+            os.unlink(incoming.path)
+        finally:
+            incoming.close()
 
 
 def _locked(path: bytes) -> int:

@@ -93,7 +93,7 @@ class Folder:
             self._commit.put,
             self._moved,
         )
-        self._transfer = TransferStep(state, self._landed, self._refresh, self._suspect)
+        self._transfer = TransferStep(state, self._landed, self._refresh, self._suspect, self._merge.retry)
         self._spoiled = SpoiledStep(state, self._transfer.want, self._landed)
         self._locations = LocationStep(state, opened.annex_branch, self._annex_moved)
         self._index = IndexStep(state, self._note_pointers)

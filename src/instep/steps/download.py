@@ -49,19 +49,23 @@ class Outcome(Enum):
 class Download:
     """One key, from one peer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         state: FolderState,
         session: Session,
         wanted: Wanted,
         new_id: Callable[["Download"], int],
         moved: Callable[[], None],
+        copied: Callable[[], None],
     ) -> None:
+        """`moved` hears of progress; `copied`, of a copy for the work tree that is ready before the annex has
+        the content."""
         self.wanted = wanted
         self._state = state
         self._session = session
         self._new_id = new_id
         self._moved = moved
+        self._copied = copied
         self._frames, self._arriving = anyio.create_memory_object_stream[Content | NoContent | At](math.inf)
         self._asked_to = 0
         """Up to where it was asked for."""
@@ -76,6 +80,8 @@ class Download:
         incoming = await self._open()
         try:
             outcome = await self._take(incoming)
+            if outcome is Outcome.STORED:
+                self._offer_aside(incoming)
             if outcome is Outcome.STORED and not await self._finish(incoming):
                 outcome = Outcome.CORRUPT
             return outcome
@@ -113,11 +119,15 @@ class Download:
             self._state.store.put_file(incoming.key, incoming.path)
             return True
 
-        good = await anyio.to_thread.run_sync(finish)
-        if good and self._aside is not None:
+        return await anyio.to_thread.run_sync(finish)
+
+    def _offer_aside(self, incoming: IncomingContent) -> None:
+        """The work tree has it first: a reader waits for that. Killed before the annex has it too, the next
+        start finds a file of this content, and takes it in from there."""
+        if self._aside is not None and incoming.is_the_keys:
             self._state.copies.keep(self.wanted.key, self._aside)
             self._aside = None
-        return good
+            self._copied()
 
     def _progressed(self, done_bytes: int) -> None:
         self.wanted.done_bytes = done_bytes

@@ -226,7 +226,12 @@ class IndexStep:
 
     def _stat(self, path: RelPath, entry: Entry | None) -> Identity | None:
         """The file's identity, if it is known to hold this entry."""
-        if entry is None or entry.mode == MODE_GITLINK or path in self._state.lag:
+        if (
+            entry is None
+            or entry.mode == MODE_GITLINK
+            or path in self._state.lag
+            or path in self._state.ahead
+        ):
             return None
         try:
             identity = identify(self._state.work_tree.root_fd, path)

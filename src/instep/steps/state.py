@@ -61,6 +61,9 @@ class FolderState:
     )
     """What paths had in commits since the index was last brought up to date: a person's git (reset, checkout,
     stash) may have written it into the index from one of these. For the index step."""
+    ahead: set[RelPath] = field(default_factory=set[RelPath])
+    """Files that were given their content before the annex has it. The index does not vouch for them: if the
+    process ends first, the next start finds them changed, and takes the content in."""
     undecided: dict[RelPath, str] = field(default_factory=dict[RelPath, str])
     """Files that are not added until a setting is understood, and that setting."""
     gone: anyio.Event = field(default_factory=anyio.Event)

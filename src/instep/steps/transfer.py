@@ -13,11 +13,13 @@ from functools import partial
 import anyio
 from anyio.abc import TaskGroup
 
+from instep.annex.incoming import drop_partial
 from instep.core.keys import size_of
 from instep.core.status import shown
 from instep.core.types import Change, Key, RelPath
 from instep.remotes.errors import LinkError
 from instep.remotes.frames import At, Cancel, Content, NoContent, Want
+from instep.steps.copies import LARGE_BYTES
 from instep.steps.download import Download, Outcome, need_bytes
 from instep.steps.mailbox import Mailbox
 from instep.steps.session import Session
@@ -44,12 +46,15 @@ class TransferStep:
         landed: Callable[[Key, set[RelPath]], None],
         changed: Callable[[], None],
         suspect: Callable[[Key], None] = lambda _: None,
+        copied: Callable[[set[RelPath]], None] = lambda _: None,
     ) -> None:
-        """`suspect` hears of content in this annex that somebody found wrong."""
+        """`landed` hears of content that is here now, and of the files that it is for; `copied`, of files
+        whose copy is ready before the annex has it; `suspect`, of content here that somebody found wrong."""
         self._state = state
         self._landed = landed
         self._changed = changed
         self._suspect = suspect
+        self._copied = copied
         self._wanted = WantedKeys()
         self._unwanted: dict[Key, set[RelPath]] = {}
         """What the branch names and the annex lacks, and this folder does not want."""
@@ -77,7 +82,7 @@ class TransferStep:
             paths = set(wanted_at)
             is_here = self._state.store.has(key)
             if is_here and not self._state.must_be_copied(key):
-                self._landed(key, paths)
+                self._land(key, paths)
                 continue
             if not is_here and paths and not any(self._state.wants(key, path) for path in paths):
                 self._unwanted.setdefault(key, set()).update(paths)
@@ -102,6 +107,7 @@ class TransferStep:
         """These paths have another version now: what they waited for is wanted by others only, or by none.
         One that is only executable now, or not any more, waits on."""
         gone = {path for path, old, new in changes if old is None or new is None or old.oid != new.oid}
+        gone -= self._state.ahead
         for key in [key for key, waiting in self._unwanted.items() if waiting & gone]:
             self._unwanted[key] -= gone
             if not self._unwanted[key]:
@@ -115,10 +121,12 @@ class TransferStep:
         """These keys are here now, however they came."""
         for key in keys:
             if (paths := self._unwanted.pop(key, None)) is not None:
-                self._landed(key, paths)
+                self._land(key, paths)
             wanted = self._wanted.pop(key)
             if wanted is not None:  # whatever becomes of a download that is under way
-                self._landed(key, wanted.paths)
+                self._land(key, wanted.paths)
+            if (size_of(key) or 0) >= LARGE_BYTES:
+                drop_partial(self._state.repo.common_dir + b"/annex", key)
         self._changed()
 
     def offered(self, name: str) -> None:
@@ -233,7 +241,7 @@ class TransferStep:
             self._progress(session.name, wanted)
 
         async def run() -> None:
-            download = Download(self._state, session, wanted, new_id, moved)
+            download = Download(self._state, session, wanted, new_id, moved, partial(self._copy_came, wanted))
             self._came(session.name, wanted, await download.run())
 
         try:
@@ -248,7 +256,8 @@ class TransferStep:
         match outcome:
             case Outcome.STORED:
                 board.clear_condition("content-corrupt", path)
-                self._land(wanted)
+                popped = self._wanted.pop(wanted.key)
+                self._land(wanted.key, (popped or wanted).paths)
             case Outcome.CORRUPT:
                 board.raise_condition("content-corrupt", path, name or "the copy in this folder")
                 self._came_wrong(name, wanted)
@@ -262,9 +271,14 @@ class TransferStep:
             wanted.refused_by.add(name)
         wanted.corrupt_from.add(name)
 
-    def _land(self, wanted: Wanted) -> None:
-        popped = self._wanted.pop(wanted.key)
-        self._landed(wanted.key, (popped or wanted).paths)
+    def _land(self, key: Key, paths: set[RelPath]) -> None:
+        self._state.ahead -= paths
+        self._landed(key, paths)
+
+    def _copy_came(self, wanted: Wanted) -> None:
+        """The work tree can have it already; the annex soon."""
+        self._state.ahead |= wanted.paths
+        self._copied(wanted.paths)
 
     def take(self, session: Session, frame: Content | NoContent | At) -> None:
         """An answer came."""
