@@ -160,7 +160,7 @@ class Machine(RuleBasedStateMachine):
                 self.world.thaw()
                 for title, text in self.world.cluster.reports():
                     print(f"--- {title}\n{text}")
-            self.world.close()
+            self.world.close(keep=bool(self.failures))
 
 
 def run(shape: str, number: int, place: Path) -> None:

@@ -73,14 +73,15 @@ class World:
         if self._disk:
             run_git(self.folder(0), "config", "annex.diskreserve", "1mb")
 
-    def close(self) -> None:
-        """Ends all processes and removes everything."""
+    def close(self, *, keep: bool = False) -> None:
+        """Ends all processes and removes everything, but for the folders if they are to be kept."""
         self.thaw()
         with self.cluster:
             pass
         if self._disk and os.path.ismount(self._disk):
             subprocess.run(["umount", "--lazy", self._disk], check=True)
-        shutil.rmtree(self._top)
+        if not keep:
+            shutil.rmtree(self._top)
 
     def folder(self, number: int) -> Path:
         return self.cluster.folders[number]
