@@ -73,6 +73,25 @@ def test_what_is_half_done_is_waited_for(running: Pair, command: str) -> None:  
     assert attention(pair) == []
 
 
+def test_a_merge_that_takes_its_time_is_waited_for(running: Pair) -> None:  # I27
+    """Its work tree and its index are there, HEAD is not: what it brought is no edit of the person's."""
+    pair = running
+    write(pair.a, "kept", b"kept\n")
+    git_is_up_to_date(pair)
+    blob = run_git(pair.a, "hash-object", "-w", "--stdin", input=b"brought\n").strip()
+    tree = run_git(pair.a, "mktree", input=b"100644 blob %b\tbrought\n" % blob).strip()
+    run_git(pair.a, "branch", "side", run_git(pair.a, "commit-tree", "-m", "side", tree).strip())
+    hook = pair.a / ".git/hooks/pre-merge-commit"
+    hook.write_text("#!/bin/sh\ntest -e brought && sleep 5\n")
+    hook.chmod(0o755)
+    before = run_git(pair.a, "rev-parse", "main")
+    run_git(pair.a, "merge", "-q", "--no-edit", "--allow-unrelated-histories", "side")
+    eventually(lambda: read(pair.b, "brought") == b"brought\n", "what it brought")
+    pair.assert_equal()
+    made = run_git(pair.a, "log", "--format=%s", b"%b..main" % before.strip()).splitlines()
+    assert made == [b"Merge branch 'side'", b"side"]
+
+
 def test_a_detached_head_is_waited_for(running: Pair) -> None:  # I1 I27 I29
     pair = running
     write(pair.a, "seen", b"1\n")

@@ -17,6 +17,22 @@ from instep.git.repository import Repository
 MIN_AGE_S = 1.0
 """A younger lock is let be: its owner may be a process that has just begun or ended."""
 
+_MOVERS = frozenset(
+    {
+        b"merge",
+        b"pull",
+        b"checkout",
+        b"switch",
+        b"reset",
+        b"stash",
+        b"rebase",
+        b"am",
+        b"cherry-pick",
+        b"revert",
+    }
+)
+"""git's commands that change the work tree and the index, and then HEAD or the branch."""
+
 _TOP_LEVEL = (b"HEAD.lock", b"index.lock", b"packed-refs.lock", b"config.lock")
 
 
@@ -46,10 +62,21 @@ def git_at_work(repo: Repository) -> bool:
 
     A process that can't be looked into (another user's) counts as one that does.
     """
+    return next(_at_work(repo), None) is not None
+
+
+def mover_at_work(repo: Repository) -> bool:
+    """Whether one of them changes the work tree and then moves HEAD or the branch: a merge, a checkout."""
+    return any(not _MOVERS.isdisjoint(words) for words in _at_work(repo))
+
+
+def _at_work(repo: Repository) -> Iterator[list[bytes]]:
+    """The words of each such process; none of one that can't be looked into."""
     for name in os.listdir("/proc"):
-        if name.isdecimal() and _is_foreign_git(int(name)) and _concerns(int(name), repo):
-            return True
-    return False
+        if name.isdecimal() and _is_foreign_git(int(name)):
+            words = _words(int(name), repo)
+            if words is not None:
+                yield words
 
 
 def _locks(repo: Repository) -> Iterator[bytes]:
@@ -76,13 +103,15 @@ def _is_foreign_git(pid: int) -> bool:
     return before.partition(b"(")[2].startswith(b"git") and int(after.split()[1]) != os.getpid()
 
 
-def _concerns(pid: int, repo: Repository) -> bool:
+def _words(pid: int, repo: Repository) -> list[bytes] | None:
+    """What its command line is; None: it has nothing to do with this repository."""
     try:
         where = os.readlink(b"/proc/%d/cwd" % pid)
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read()
     except FileNotFoundError:
-        return False
+        return None
     except OSError:
-        return True
-    return where == repo.root or where.startswith(repo.root + b"/") or repo.root in words
+        return []
+    concerns = where == repo.root or where.startswith(repo.root + b"/") or repo.root in words
+    return words.split(b"\0") if concerns else None

@@ -18,7 +18,7 @@ import anyio.to_thread
 
 from instep.core.status import shown
 from instep.fs.identity import Identity
-from instep.git.locks import git_at_work, remove_stale_locks
+from instep.git.locks import git_at_work, mover_at_work, remove_stale_locks
 from instep.git.repository import Repository
 from instep.git.unfinished import Unfinished, unfinished
 from instep.steps.ports import Board
@@ -27,9 +27,11 @@ LOOK_S = 0.02
 SUSPECT_AFTER_S = 1.0
 """A lock that is held for longer may be that of a git that was killed."""
 LOCK_LIFE_S = 30.0
-"""A lock that is held for longer is not waited for: a person's editor may be open meanwhile."""
+"""A lock that is held for longer is not waited for: a person's editor may be open meanwhile. Nor is a merge,
+a checkout or the like that wrote the index so long ago."""
 INDEX_LIFE_S = 2.0
-"""So long after it wrote the index a git may be about to move HEAD; one that lives longer shows a pager."""
+"""So long after it wrote the index any other git may be about to move HEAD: one that lives longer shows a
+pager."""
 
 
 LOOK_AGAIN_S = 5.0
@@ -112,7 +114,9 @@ class Turns:
 
     def _may_move_head(self, index: Identity) -> bool:
         age_s = abs(time.time() - index.mtime_ns / 1e9)  # from the future, where a clock was set back (I20)
-        return age_s < INDEX_LIFE_S and git_at_work(self._repo)
+        if age_s < INDEX_LIFE_S:
+            return git_at_work(self._repo)
+        return age_s < LOCK_LIFE_S and mover_at_work(self._repo)  # its hooks, or a busy disk, take their time
 
     def _lock_age_s(self) -> float | None:
         """None: nobody holds the lock. As old is one from the future, before the clock was set back (I20)."""
