@@ -235,10 +235,32 @@ def test_an_edit_of_a_lagging_file_rests_on_what_it_was_made_of(a: Side) -> None
 
 def test_a_file_that_was_written_again_as_it_was_is_told_to_the_index(a: Side) -> None:  # I30
     a.save("one", "1")
-    assert a.commit("one").rewritten == set()
+    assert not a.commit("one").rewritten
     (a.folder / "one").unlink()
     done = a.save("one", "1")
-    assert (done.commit, done.rewritten) == (None, {p("one")})
+    assert (done.commit, done.rewritten.keys()) == (None, {p("one")})
+
+
+def test_a_pointer_that_git_wrote_again_is_wanted_though_the_branch_moved(a: Side, b: Side) -> None:  # I7 I27
+    a.save("film.bin", big("film"))
+    b.merge(a, contents=False)
+    (b.folder / "film.bin").unlink()
+    b.write("film.bin", pointer(a.key("film.bin")))
+    b.write("one", "1")
+    b.git("commit", "-q", "--allow-empty", "-m", "a person's")
+    with pytest.raises(RefMoved):
+        b.commit("film.bin", "one")
+    b.committer.follow_branch()
+    assert b.commit("film.bin", "one").wanted == {a.key("film.bin"): {p("film.bin")}}
+
+
+def test_a_pointer_that_was_moved_away_and_back_is_wanted(a: Side, b: Side) -> None:  # I7
+    a.save("d/film.bin", big("film"))
+    b.merge(a, contents=False)
+    for source, target in (("d", "elsewhere"), ("elsewhere", "d")):
+        (b.folder / source).rename(b.folder / target)
+        done = b.commit(source, f"{target}/film.bin")
+        assert done.wanted == {a.key("d/film.bin"): {p(f"{target}/film.bin")}}
 
 
 def test_a_lagging_name_that_was_never_there_is_not_deleted(a: Side) -> None:  # I3

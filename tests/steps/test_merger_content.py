@@ -87,6 +87,19 @@ def test_a_new_film_is_a_pointer_that_can_be_moved_before_it_comes(a: Side, b: S
     assert same(a, b)["moved.bin"] == big("film")
 
 
+def test_a_film_that_comes_while_its_pointer_is_away(a: Side, b: Side) -> None:  # I7
+    met(a, b)
+    a.save("d/film.bin", big("film"))
+    b.merge(a, contents=False)
+    (b.folder / "d").rename(b.folder / "away")
+    b.get(a, key := a.key("d/film.bin"))
+    b.merger.retry([p("d/film.bin")])
+    (b.folder / "away").rename(b.folder / "d")
+    assert b.commit("d/film.bin").wanted == {key: {p("d/film.bin")}}
+    b.merger.retry([p("d/film.bin")])
+    assert same(a, b)["d/film.bin"] == big("film")
+
+
 def test_a_moved_film_comes_to_its_new_name(a: Side, b: Side) -> None:  # I7
     met(a, b)
     a.save("film.bin", big("film"))

@@ -53,7 +53,7 @@ class Committed:
     """Commits of edits to lagging paths, still to be merged."""
     unchanged_lag: set[RelPath] = field(default_factory=set[RelPath])
     """Lagging paths whose file is as it was: worth another try to install."""
-    rewritten: set[RelPath] = field(default_factory=set[RelPath])
+    rewritten: dict[RelPath, Sight] = field(default_factory=dict[RelPath, Sight])
     """Files that hold what is tracked, and were written anew: the index has the old file's size and times."""
     still_open: set[RelPath] = field(default_factory=set[RelPath])
     again: set[RelPath] = field(default_factory=set[RelPath])
@@ -158,7 +158,8 @@ class Committer:
             state.lag.save()
             state.passes_by(done.changes)
             self._give_up_overwritten(done.changes, sights, done)
-            for path, sight in sights.items():
+            # Not before: if this fails all that was seen is seen again, and what a pointer waits for.
+            for path, sight in (*sights.items(), *done.rewritten.items()):
                 if sight.entry is not None and sight.identity is not None and sight.settled:
                     state.known.note(path, self._identity_now(path, sight.identity), sight.entry)
         return done
@@ -274,9 +275,8 @@ class Committer:
             self._gone_directory(path, sights)
         elif sight.entry != tracked:
             sights[path] = sight
-        elif sight.identity is not None and sight.entry is not None and sight.settled:
-            state.known.note(path, sight.identity, sight.entry)
-            done.rewritten.add(path)
+        elif sight.identity is not None and sight.settled:
+            done.rewritten[path] = sight
 
     def _try(self, look: Look, path: RelPath, tracked: Entry | None, done: Committed) -> Sight | None:
         """What there is to say of one path; what keeps it from being looked at is noted."""
@@ -331,6 +331,7 @@ class Committer:
     def _gone_directory(self, under: RelPath, sights: dict[RelPath, Sight]) -> None:
         """A tracked directory is gone: so is every file in it, but for those that were never there (I3)."""
         for path, _ in walk(self._state.tree, self._state.repo.objects.tree, under):
+            self._state.known.forget(path)
             if path not in self._state.lag and not self._state.sparse.leaves_out(path):
                 sights[path] = Sight(path, None)
 

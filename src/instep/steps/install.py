@@ -208,6 +208,7 @@ class Installer:
         try:
             seen = read_stable(self._state.work_tree.root_fd, path, limit=MAX_POINTER_BYTES, insist=True)
         except (NotCaptured, OSError):
+            self._state.known.forget(path)  # when it is there again it says what it waits for
             return False
         return key_of_pointer(seen.data) is not None
 
