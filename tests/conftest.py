@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from instep.fs.listed import EXACT
+from instep.fs.syscalls import filesystem_magic
+
 PERSON = ("-c", "user.name=Tester", "-c", "user.email=tester@example.org")
 """Options for git commands that a test runs in the role of a person, who has told git a name."""
 
@@ -133,3 +136,14 @@ def annexed(plain_repository: RepositoryMaker) -> RepositoryMaker:
         return folder
 
     return make
+
+
+@pytest.fixture
+def exact_disk(tmp_path: Path) -> Iterator[Path]:
+    """A directory where times can be believed: in memory if the other tests have no such file system."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as in_memory:
+        fd = os.open(tmp_path, os.O_PATH)
+        try:
+            yield tmp_path if filesystem_magic(fd) in EXACT else Path(in_memory).resolve()
+        finally:
+            os.close(fd)

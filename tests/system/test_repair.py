@@ -100,6 +100,7 @@ DAMAGES: dict[str, Damage] = {
     "pack-index-missing": a_pack(".idx", None),
     "lag-garbage": overwrite("instep/lag", b"\xc1garbage"),
     "pointers-garbage": overwrite("instep/pointers", b"\xc1garbage"),
+    "settled-garbage": overwrite("instep/settled", b"\xc1garbage"),
     "private-missing": remove("instep"),
     "annex-index-garbage": overwrite("annex/index", b"garbage"),
     "journal-garbage": overwrite("annex/journal/uuid.log", b"\0" * 50),

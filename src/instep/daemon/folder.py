@@ -96,7 +96,7 @@ class Folder:
         self._transfer = TransferStep(state, self._landed, self._refresh, self._suspect, self._merge.retry)
         self._spoiled = SpoiledStep(state, self._transfer.want, self._landed)
         self._locations = LocationStep(state, opened.annex_branch, self._annex_moved)
-        self._index = IndexStep(state, self._note_pointers)
+        self._index = IndexStep(state, self._note)
         self._rescue = RescueStep(state, self._commit.put)
         self._troubles = Troubles(board)
         self._peers = Peers(self, board, self._troubles, is_guest=is_guest)
@@ -175,14 +175,14 @@ class Folder:
             session.wishes_changed()
         self._refresh()
 
-    async def _note_pointers(self) -> None:
-        """Write down which files are pointers, if nothing waits to be looked at: the next start asks."""
+    async def _note(self) -> None:
+        """Write down how things are, if nothing waits to be looked at: the next start asks."""
         checked_s = time.time()
         await self._watch.look()
         if self._commit.idle and self._merge.idle:
             paths = {*self._transfer.missing_paths, *self._state.lag.paths}
-            book = PointerBook(self._state.repo)
-            await anyio.to_thread.run_sync(book.write, checked_s, paths)
+            await anyio.to_thread.run_sync(PointerBook(self._state.repo).write, checked_s, paths)
+            await anyio.to_thread.run_sync(self._opened.settled.write, time.time_ns())
 
     # -- what the steps tell ------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """What changed below a directory, as the kernel tells it (inotify), with our own recursion.
 
 Every directory is watched first and listed afterwards, so nothing can slip in between: what was there before
-the watch is in the listing, what came later is an event. A new directory is reported as a subtree to scan,
+the watch is in the listing, what came later is an event. One that is as it was when it was listed before
+(`fs.listed`) need not be listed again. A new directory is reported as a subtree to scan,
 after the watches in it stand. Events are hints (I15): they say where to look, never what is there; and when
 the kernel drops some, everything is to be looked at again (I21).
 """
@@ -9,6 +10,7 @@ the kernel drops some, everything is to be looked at again (I21).
 import contextlib
 import errno
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from instep.core.types import RelPath
@@ -17,6 +19,7 @@ from instep.fs.beneath import open_beneath
 from instep.fs.gitdir import EVERYTHING, GitDirectory
 from instep.fs.inotify import Ears, Event, open_ears
 from instep.fs.lease import will_be_closed
+from instep.fs.listed import Listed, Stamp, below, contents
 from instep.fs.pictures import Pictures, Seen
 from instep.fs.scan import Skip
 from instep.fs.watched import WatchedDirectory, WatchedTree
@@ -78,6 +81,9 @@ class TreeWatcher:
         self._above: set[int] = set()
         self._open: set[RelPath] = set()
         self._prefixes: dict[int, bytes | None] = {}
+        self._listed: Mapping[RelPath, Listed] = {}
+        self.all_as_listed = False
+        """Whether `start` found every directory as it was told, and watches it."""
         self.unwatched: set[RelPath] = set()
         self.unreadable: set[RelPath] = set()
         self.nested: set[RelPath] = set()
@@ -110,12 +116,18 @@ class TreeWatcher:
         """How many directories are watched."""
         return len(self._tree)
 
-    def start(self) -> None:
-        """Watches everything there is; scan afterwards. OSError if the root can't be opened."""
+    def start(self, listed: Mapping[RelPath, Listed] | None = None) -> None:
+        """Watches everything there is; scan afterwards. OSError if the root can't be opened.
+
+        `listed`: directories as they were once, with the same ignore rules and the same tracked files as now.
+        """
         st = os.stat(self._root)
         self._root_id = (st.st_dev, st.st_ino)
+        self._listed = listed or {}
         if not self._enter(self._tree.root) and not self.unwatched:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._root)
+        self.all_as_listed = bool(self._listed) and not self._unreliable
+        self._listed = {}
         self._watch_above()
         self.look(self.unheard)
         self.special |= self._pictures.special
@@ -322,7 +334,11 @@ class TreeWatcher:
             return []
         try:
             self._tree.bind(node, self._add_watch(fd, path))
-            return self._list(fd, node, path)
+            known = self._listed.get(path)
+            if known is None or known.stamp != Stamp.of(fd):
+                self._listed = {}  # its ignore rules may be others, and they hold for all below it
+            names = known.inner if known is not None and self._listed else self._list(fd, path)
+            return [(self._tree.add(node, name), below(path, name)) for name in names]
         except OSError as error:
             self._not_entered(node, path, error)
             return []
@@ -335,26 +351,16 @@ class TreeWatcher:
         except FileNotFoundError:
             return self._inotify.add(os.path.join(self._root, path), _MASK | i.IN_DONT_FOLLOW)
 
-    def _list(self, fd: int, node: WatchedDirectory, path: RelPath) -> list[tuple[WatchedDirectory, RelPath]]:
-        names: list[bytes] = []
-        special: list[bytes] = []
-        with os.scandir(fd) as entries:
-            for entry in entries:
-                if entry.name == ".git" and node.parent is not None:
-                    self.nested.add(path)
-                    return []
-                if entry.is_file(follow_symlinks=False):
-                    continue
-                if not entry.is_dir(follow_symlinks=False):
-                    special += [] if entry.is_symlink() else [os.fsencode(entry.name)]
-                elif entry.name != ".git":
-                    names.append(os.fsencode(entry.name))
-        prefix = path + b"/" if path else b""
-        self.special.update(RelPath(prefix + name) for name in special)
-        inner = [(name, RelPath(prefix + name)) for name in names]
-        return [(self._tree.add(node, name), below) for name, below in inner if not self._skip(below, True)]
+    def _list(self, fd: int, path: RelPath) -> list[bytes]:
+        """The directories in it that are to be watched."""
+        inner, special, is_repository = contents(fd, is_root=not path)
+        if is_repository:
+            self.nested.add(path)
+        self.special.update(below(path, name) for name in special)
+        return [name for name in inner if not self._skip(below(path, name), True)]
 
     def _not_entered(self, node: WatchedDirectory, path: RelPath, error: OSError) -> None:
+        self._listed = {}
         self._tree.forget(node)
         if error.errno in _VANISHED:
             return

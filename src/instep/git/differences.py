@@ -33,12 +33,17 @@ class Differences:
     """Files and links of which the index knows nothing, and that are not ignored."""
 
 
-def compare(git: Git, tree: Oid) -> Differences:
-    """Compares everything. `tree` may be the empty one. Raises GitError, as for a broken index."""
+def changed_files(git: Git) -> set[RelPath]:
+    """`Differences.changed` alone. Raises GitError."""
+    listing = git.run("diff-files", "--name-only", "-z", "--ignore-submodules=all", config=_EXACT)
+    return {RelPath(path) for path in listing.split(b"\0") if path}
+
+
+def compare(git: Git, tree: Oid, *, files: bool = True) -> Differences:
+    """Compares everything. `tree` may be the empty one. `files`: whether those that the index has are looked
+    at. Raises GitError, as for a broken index."""
     with ThreadPoolExecutor(3) as threads:
-        changed = threads.submit(
-            git.run, "diff-files", "--name-only", "-z", "--ignore-submodules=all", config=_EXACT
-        )
+        changed = threads.submit(changed_files, git) if files else None
         untracked = threads.submit(git.run, "ls-files", "-z", "--others", "--exclude-standard", config=_EXACT)
         staged = threads.submit(
             git.run,
@@ -47,7 +52,7 @@ def compare(git: Git, tree: Oid) -> Differences:
         )
         return Differences(
             dict(_index_side(staged.result())),
-            {RelPath(path) for path in changed.result().split(b"\0") if path},
+            changed.result() if changed is not None else set(),
             {RelPath(p) for p in untracked.result().split(b"\0") if p and not p.endswith(b"/")},
         )
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from instep.core.types import RelPath
+from instep.fs.identity import Identity
 from instep.git.repository import Repository
 from instep.git.wildmatch import Pattern, parse
 
@@ -119,6 +120,11 @@ class IgnoreRules:
         with self._lock:
             self._directories.clear()
 
+    def outside(self) -> tuple[bytes, ...]:
+        """What decides besides the `.gitignore` files: equal as long as nothing of it changes."""
+        files = (self._exclude, self._excludes_file or b"")
+        return (b"%d" % self._fold, *files, *map(_identity, files))
+
     def _enter(self, path: bytes) -> _Directory:
         """What is to know of a directory, and of those above it. Not recursive: trees may be deep."""
         missing: list[bytes] = []
@@ -145,6 +151,13 @@ class IgnoreRules:
 
     def _read(self, file: bytes, base: bytes, *, follow: bool) -> Rules:
         return Rules(base, read_rules(file, follow=follow), self._fold)
+
+
+def _identity(file: bytes) -> bytes:
+    try:
+        return repr(Identity.of(os.stat(file))).encode()
+    except OSError:
+        return b""
 
 
 def read_rules(file: bytes, *, follow: bool) -> bytes:

@@ -29,7 +29,7 @@ from instep.fs.read import stat_beneath
 from instep.fs.running import RunningMark
 from instep.fs.scan import scan
 from instep.fs.watcher import TreeWatcher
-from instep.git.differences import compare
+from instep.git.differences import Differences, changed_files, compare
 from instep.git.donor import mend_objects
 from instep.git.errors import GitError
 from instep.git.ignore import IgnoreRules
@@ -41,6 +41,7 @@ from instep.steps.lag import Cause
 from instep.steps.look import pass_over
 from instep.steps.pointers import PointerBook
 from instep.steps.ports import Board
+from instep.steps.settled import SettledBook
 from instep.steps.state import FolderState
 
 POINTER_BYTES = range(18, 1024)
@@ -57,6 +58,7 @@ class Opened:
     watcher: TreeWatcher
     annex_branch: AnnexBranch
     running: RunningMark
+    settled: SettledBook
     dirty: set[RelPath] = field(default_factory=set[RelPath])
     """Paths to look at: not as the branch and the index say, or in doubt."""
     index_differs: set[RelPath] = field(default_factory=set[RelPath])
@@ -86,7 +88,7 @@ class Opened:
 
     def _look(self) -> None:
         state = self.state
-        found = compare(state.repo.git, state.tree or state.repo.format.empty_tree)
+        found = self._differences()
         self.index_differs = {*found.staged, *found.changed}
         self.index_late = _late(state, found.staged)
         self.dirty = self.index_differs | found.untracked | self.watcher.special
@@ -98,6 +100,14 @@ class Opened:
         if self.running.machine_stopped:
             state.gate.suspect({path for path in self.dirty if _was_emptied(state, path)})  # I8
         self.running.begin()
+
+    def _differences(self) -> Differences:
+        git = self.state.repo.git
+        if self.watcher.all_as_listed:
+            found = Differences(changed=changed_files(git))
+            if self.settled.holds():  # I21: after git looked
+                return found
+        return compare(git, self.state.tree or self.state.repo.format.empty_tree)
 
     def close(self) -> None:
         """Let go of everything. Blocking."""
@@ -154,8 +164,10 @@ def _open(root: Path, board: Board) -> Opened:
         Following(state).catch_up()
     watcher = watcher_of(state)
     watcher.watch_git(repo.git_dir)
-    watcher.start()
-    return Opened(state, watcher, annex_branch, RunningMark(repo.private + b"/running"))
+    settled = SettledBook(state)
+    running = RunningMark(repo.private + b"/running")
+    watcher.start({} if running.machine_stopped else settled.read())
+    return Opened(state, watcher, annex_branch, running, settled)
 
 
 def watcher_of(state: FolderState) -> TreeWatcher:
