@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from instep.cli.main import run
+from instep.cli.verbs import run
 from instep.cli.wiring import Wiring
 from instep.daemon.process import stop
 from tests.daemon import fake_instep

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from instep.cli.main import cli
+from instep.cli.verbs import cli
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/commands.md"
 

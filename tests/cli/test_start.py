@@ -10,7 +10,7 @@ HEAVY = {"anyio", "asyncio", "structlog", "rich", "msgspec", "pathspec", "subpro
 
 def loaded(*arguments: str) -> set[str]:
     """The modules that a command line loads, and its failing sentence with them."""
-    imports = "import sys; from instep.cli.main import run, Wiring"
+    imports = "import sys; from instep.cli.verbs import run, Wiring"
     program = f"{imports}; run(sys.argv[1:], Wiring()); print(*sys.modules)"
     command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)

@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,9 +16,11 @@ from instep.annex.branch import AnnexBranch
 from instep.core.errors import InstepError
 from instep.core.keys import file_key
 from instep.daemon.board import StatusBoard
-from instep.daemon.opening import run_folder
+from instep.daemon.opening import FolderWork
 from instep.daemon.service import Service
+from instep.fs.listed import MARGIN_NS
 from instep.git.repository import Repository
+from instep.steps.start import open_folder
 from tests.conftest import run_git
 
 pytestmark = pytest.mark.anyio
@@ -80,7 +83,7 @@ async def start(tasks: TaskGroup, folder: Path) -> Running:
         found.append(service)
         ready.set()
 
-    tasks.start_soon(run_folder, folder, board, answers)
+    tasks.start_soon(FolderWork().run, folder, board, answers)
     await ready.wait()
     return Running(folder, found[0], board)
 
@@ -116,6 +119,24 @@ async def test_files_of_both_kinds_both_ways(folders: tuple[Path, Path]) -> None
         await a.wait()  # it may not have heard from b yet that both are where they are
         assert a.board.status().in_step
         assert a.service.outstanding(None) == []
+
+
+async def test_what_was_settled_at_the_end_is_known_at_the_start(empty: Path, exact_disk: Path) -> None:
+    """I28"""
+    folder = exact_disk / "alone"
+    shutil.copytree(empty, folder, symlinks=True)
+    async with anyio.create_task_group() as tasks:
+        a = await start(tasks, folder)
+        a.write("d/one", b"1")
+        await a.wait()
+        with anyio.fail_after(PATIENCE_S):
+            while time.time_ns() - (folder / "d").stat().st_ctime_ns <= MARGIN_NS:  # noqa: ASYNC110
+                await anyio.sleep(0.1)  # only time makes it older, and what is younger is not written down
+        tasks.cancel_scope.cancel()
+    opened = open_folder(folder, StatusBoard(str(folder), Log())).compare()
+    assert opened.watcher.all_as_listed
+    assert opened.dirty == set()
+    opened.close()
 
 
 async def test_a_wait_for_somebody_unknown_is_refused(folders: tuple[Path, Path]) -> None:

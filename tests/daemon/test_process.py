@@ -3,7 +3,10 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,10 +16,11 @@ from instep.daemon.client import NotRunning, ask, is_running, watch
 from instep.daemon.lock import AlreadyRunning, FolderLock, holder
 from instep.daemon.logbook import read_lines
 from instep.daemon.places import known_folders, log_file, output_file
-from instep.daemon.process import StartFailed, Starting, stop
+from instep.daemon.process import Launch, StartFailed, Starting, stop
 from instep.remotes.socket_path import find_socket
 from tests.conftest import RepositoryMaker, run_git
 from tests.daemon.fake_instep import COMMAND
+from tests.system.harness import eventually
 
 pytestmark = pytest.mark.system
 
@@ -30,6 +34,23 @@ def folder(plain_repository: RepositoryMaker) -> Iterator[Path]:
 
 def start(root: Path) -> int:
     return Starting(root, COMMAND).wait()
+
+
+def start_and_stop(root: Path) -> int:
+    pid = start(root)
+    stop(root)
+    return pid
+
+
+def processes_of(root: Path) -> set[int]:
+    """The background processes of a folder, whether they work already or not."""
+    words = {os.fsencode(root), os.fsencode(COMMAND[1])}
+    found: set[int] = set()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            if words <= set(Path("/proc", name, "cmdline").read_bytes().split(b"\0")):
+                found.add(int(name))
+    return found
 
 
 def wait_for_end(pid: int) -> None:
@@ -56,6 +77,46 @@ def test_start_ask_and_stop(folder: Path) -> None:
     with pytest.raises(NotRunning):
         ask(folder, "status")
     assert [line["event"] for line in read_lines(log_file(folder))] == ["start", "test", "stop"]
+
+
+def test_until_it_is_waited_for_it_touches_nothing(folder: Path) -> None:
+    starting = Starting(folder, COMMAND)
+    starting.cancel()
+    assert holder(folder / ".git") is None
+    assert not log_file(folder).exists()
+
+
+def test_it_ends_with_whoever_started_it(folder: Path) -> None:  # I27
+    script = f"import os; from instep.daemon.process import *; Starting(Path({str(folder)!r}), {COMMAND})"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
+    assert done.stdout == b""
+    assert not is_running(folder)
+    eventually(lambda: not processes_of(folder))
+    assert not log_file(folder).exists()
+
+
+def test_a_process_is_loaded_ahead_for_a_folder_that_is_kept(folder: Path) -> None:
+    launch = Launch(COMMAND)
+    launch.load_ahead(folder)
+    assert processes_of(folder) == set(), "it was never kept"
+    wait_for_end(start_and_stop(folder))
+    launch.load_ahead(folder)
+    eventually(lambda: processes_of(folder))  # the kernel shows the command a little late
+    (ahead,) = processes_of(folder)
+    assert launch.start(folder).wait() == ahead
+    launch.load_ahead(folder)
+    assert processes_of(folder) == {ahead}, "it runs already"
+    launch.close()
+    assert is_running(folder)
+
+
+def test_what_was_loaded_ahead_in_vain_is_ended(folder: Path) -> None:
+    wait_for_end(start_and_stop(folder))
+    launch = Launch(COMMAND)
+    launch.load_ahead(folder)
+    eventually(lambda: processes_of(folder))
+    launch.close()
+    assert processes_of(folder) == set()
 
 
 def test_only_one_per_folder(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """The hidden verb that another computer runs over ssh to reach a folder: `ssh HOST instep link DIR`."""
 
 import os
-from pathlib import Path
 
 import click
 
@@ -16,16 +15,11 @@ def command(wiring: Wiring, folder: str) -> int:
     from instep.daemon.hosting import answers  # noqa: PLC0415
     from instep.daemon.near import NearSide  # noqa: PLC0415
     from instep.daemon.places import resolve  # noqa: PLC0415
-    from instep.daemon.process import Starting  # noqa: PLC0415
     from instep.daemon.reception import Reception  # noqa: PLC0415
 
     root, launch = resolve(folder), wiring.launch()
-
-    def start(place: Path) -> Starting:
-        return Starting(place, launch.command)
-
     source, sink = _pipes()
-    return Reception(root, source, sink, start, answers(NearSide(root, launch))).serve()
+    return Reception(root, source, sink, launch.start, answers(NearSide(root, launch))).serve()
 
 
 def _pipes() -> tuple[int, int]:

@@ -1,94 +1,39 @@
-"""The command `instep`: finds the verb, loads its file only, and turns every error into one sentence.
+"""The entry point of `instep`: what is to be done before the command line is understood.
 
-Exit status: 0 done, 1 the answer is no (or time was up), 2 wrong usage or an error.
+What understands it (`cli.verbs`) takes a while to load, and so does the process that `up` starts; so for the
+plain `instep up DIR` that process is loaded at the same time.
 """
 
-import importlib
-import os
+import gc
 import sys
-import traceback
-from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 
-import click
-
-from instep import __version__
 from instep.cli.wiring import Wiring
 from instep.core.errors import InstepError
 
-VERBS = ("up", "down", "status", "wait", "log", "remote", "why", "doctor")
-"""In the order of the help; each is `command` in the module of its name."""
-
-HIDDEN = ("link",)
-
-
-class Verbs(click.Group):
-    """A group whose verbs are imported when they are used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS + HIDDEN:
-            return None
-        return importlib.import_module(f"instep.cli.{cmd_name}").command
-
-
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="instep", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="If instep itself fails, show where.")
-def cli(debug: bool) -> None:
-    """Keeps folders in step, on git and git-annex.
-
-    Every change is recorded the moment it happens and handed to every copy of the folder at once.
-    """
+GARBAGE_OBJECTS = 50_000
+"""How many objects come before garbage is looked for: more than it takes to load a verb, of which none is."""
 
 
 def main(wiring: Wiring | None = None) -> None:
-    """The entry point. Ends the process."""
+    """Ends the process."""
+    gc.set_threshold(GARBAGE_OBJECTS)
     for stream in (sys.stdout, sys.stderr):  # names that are no UTF-8 are printed as the bytes that they are
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="surrogateescape")
-    sys.exit(run(sys.argv[1:], wiring or Wiring()))
+    arguments, wiring = sys.argv[1:], wiring or Wiring()
+    _load_ahead(arguments, wiring)
+    from instep.cli.verbs import run  # noqa: PLC0415
+
+    sys.exit(run(arguments, wiring))
 
 
-def run(arguments: Sequence[str], wiring: Wiring) -> int:
-    """Runs one command line; returns its exit status."""
-    try:
-        with cli.make_context("instep", list(arguments), obj=wiring) as ctx:
-            return int(cli.invoke(ctx) or 0)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read our output has enough
-        return 0
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    except Exception as error:
-        return _explain(error, debug="--debug" in arguments)
+def _load_ahead(arguments: list[str], wiring: Wiring) -> None:
+    """Other ways to say it, with options or remotes, are left to the verb itself."""
+    if len(arguments) != 2 or arguments[0] != "up" or arguments[1].startswith("-"):
+        return
+    from instep.daemon.places import resolve  # noqa: PLC0415
 
-
-def _explain(error: Exception, *, debug: bool) -> int:
-    """Says what went wrong, in one sentence; returns the exit status."""
-    if isinstance(error, InstepError):
-        complain(error.text, error.fix)
-        return error.exit_code
-    if isinstance(error, click.UsageError):
-        command = error.ctx.command_path if error.ctx is not None else "instep"
-        complain(error.format_message(), f"How it is used: {command} --help")
-        return 2
-    if debug:
-        traceback.print_exception(error)
-    if isinstance(error, OSError):
-        complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""), "")
-    else:
-        what = f"instep itself failed: {type(error).__name__}: {error}"
-        complain(what, "Please report it, with what this says: instep --debug …")
-    return 2
-
-
-def complain(text: str, fix: str) -> None:
-    """One sentence on standard error, and the way out under it."""
-    click.echo(text, err=True)
-    if fix:
-        click.echo(fix, err=True)
+    with suppress(InstepError, OSError):
+        wiring.launch().load_ahead(resolve(arguments[1]))

@@ -1,15 +1,19 @@
 """`instep up`: make a folder one that is kept in step, and return when it is being done."""
 
 import json
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from instep.cli.wiring import Wiring
 from instep.core.errors import InstepError
-from instep.daemon.bringup import Brought, bring_up
 from instep.daemon.places import NoFolderHere, folder_of, resolve
+
+if TYPE_CHECKING:
+    from instep.daemon.bringup import Brought
 
 
 @click.command("up")
@@ -41,8 +45,7 @@ def command(  # noqa: PLR0917 - click hands them by name
     Returns as soon as the background processes answer. On a folder that is up already, it adds what is new.
     """
     root = _here() if folder is None else resolve(folder)
-    launch, start = wiring.launch(), not foreground
-    brought = bring_up(root, remotes, name=name, start_folder=start, launch=launch, thin=thin)
+    brought = _bring_up(root, remotes, wiring, name=name, start_folder=not foreground, thin=thin)
     if thin:
         click.echo(_thin_words(brought), err=True)
     if foreground:
@@ -51,11 +54,23 @@ def command(  # noqa: PLR0917 - click hands them by name
     return 0
 
 
+def _bring_up(
+    root: Path, remotes: Sequence[str], wiring: Wiring, *, name: str | None, start_folder: bool, thin: bool
+) -> "list[Brought]":
+    """The folder's process is started before anything else is loaded, for that it takes a while."""
+    with closing(wiring.launch()) as launch:
+        if start_folder:
+            launch.load_ahead(root)
+        from instep.daemon.bringup import bring_up  # noqa: PLC0415
+
+        return bring_up(root, remotes, name=name, start_folder=start_folder, launch=launch, thin=thin)
+
+
 NEW = ("nothing", "an empty folder", "a plain folder")
 """What a folder that is made now was before."""
 
 
-def _thin_words(brought: list[Brought]) -> str:
+def _thin_words(brought: "list[Brought]") -> str:
     """What was chosen, and what it costs."""
     made = [str(one.place) for one in brought if one.was in NEW]
     if not made:
@@ -74,7 +89,7 @@ def _here() -> Path:
         return Path.cwd()
 
 
-def _stay(brought: list[Brought], wiring: Wiring, as_json: bool) -> int:
+def _stay(brought: "list[Brought]", wiring: Wiring, as_json: bool) -> int:
     from instep.daemon.main import run_process  # noqa: PLC0415 - loads the event loop
 
     here = brought[0]
@@ -95,7 +110,7 @@ def _stay(brought: list[Brought], wiring: Wiring, as_json: bool) -> int:
     return status
 
 
-def _facts(brought: list[Brought]) -> str:
+def _facts(brought: "list[Brought]") -> str:
     here, *others = brought
     facts: dict[str, object] = {
         "folder": str(here.place),
@@ -109,7 +124,7 @@ def _facts(brought: list[Brought]) -> str:
     return json.dumps(facts, indent=2)
 
 
-def _remote_facts(here: Brought, other: Brought) -> dict[str, object]:
+def _remote_facts(here: "Brought", other: "Brought") -> dict[str, object]:
     name = _name(here, other)
     return {
         "name": name,
@@ -121,11 +136,11 @@ def _remote_facts(here: Brought, other: Brought) -> dict[str, object]:
     }
 
 
-def _name(here: Brought, other: Brought) -> str:
+def _name(here: "Brought", other: "Brought") -> str:
     return next(name for name, url in here.remotes.items() if url == str(other.place))
 
 
-def _words(brought: list[Brought]) -> str:
+def _words(brought: "list[Brought]") -> str:
     here, *others = brought
     changed = here.started or any(_name(here, other) in here.new_remotes for other in others)
     lines = [f"{here.place} is {'now' if changed else 'already'} kept in step (it was {here.was})."]

@@ -5,26 +5,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from instep.daemon.near import Launch
+    from instep.daemon.process import Launch
     from instep.daemon.service import RunFolder
 
 
 def _real_run_folder() -> "RunFolder":
-    from instep.daemon.opening import run_folder  # noqa: PLC0415 - most verbs need not load it
+    from instep.daemon.opening import FolderWork  # noqa: PLC0415 - most verbs need not load it
 
-    return run_folder
+    return FolderWork().run
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Wiring:
     """`background`: the command of a background process (None: this program). `run_folder`: gives the
     folder's work, loaded when it is needed."""
 
     background: Sequence[str] | None = None
     run_folder: "Callable[[], RunFolder]" = _real_run_folder
+    _launch: "Launch | None" = None
 
     def launch(self) -> "Launch":
-        """How background processes are started."""
-        from instep.daemon.near import Launch  # noqa: PLC0415
+        """How background processes are started: the same each time."""
+        from instep.daemon.process import Launch  # noqa: PLC0415
 
-        return Launch() if self.background is None else Launch(self.background)
+        if self._launch is None:
+            self._launch = Launch() if self.background is None else Launch(self.background)
+        return self._launch

@@ -9,21 +9,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, Union
 
 from instep.daemon.adopt import template_of
 from instep.daemon.connect import NameTaken, Place, Remotes
 from instep.daemon.examine import Refused, check_programs, refuse_nested
-from instep.daemon.far import FarSide
-from instep.daemon.near import Launch, NearSide
+from instep.daemon.near import NearSide
 from instep.daemon.places import resolve
+from instep.daemon.process import Launch
 from instep.daemon.setting_up import SettingUp
 from instep.remotes.dial import LocalPath, SshAddress, parse_remote
+
+if TYPE_CHECKING:
+    from instep.daemon.far import FarSide
 
 A = TypeVar("A")
 B = TypeVar("B")
 
-Side = NearSide | FarSide
+Side = Union[NearSide, "FarSide"]
 
 
 @dataclass(slots=True)
@@ -86,6 +89,8 @@ def bring_up(
 def _side(address: LocalPath | SshAddress, here: NearSide, launch: Launch, ends: ExitStack) -> Side:
     if isinstance(address, LocalPath):
         return NearSide(resolve(address.path), launch, may_be_bare=True)
+    from instep.daemon.far import FarSide  # noqa: PLC0415
+
     side = FarSide(address, here.ssh_program)
     ends.callback(side.close)
     return side

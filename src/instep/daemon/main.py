@@ -1,53 +1,46 @@
-"""One folder's process from start to end: lock, logbook, board, socket, and the folder's own work.
+"""One folder's process from start to end: its lock, logbook and board, then the event loop (`daemon.loop`).
 
-It ends on SIGTERM, SIGINT, SIGHUP or the `stop` request by cancelling the work; cleanup has ten seconds and
-is then cut off, for nothing on disk depends on it (I27).
+What the loop needs takes Python a while to load, so the folder's first look can begin before (`Begin`): git
+compares meanwhile.
 """
 
+import gc
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import anyio
-from anyio.abc import TaskGroup
-
 from instep.core.errors import InstepError
-from instep.core.faults import fault_of
 from instep.core.status import shown
-from instep.daemon.absence import until_back
 from instep.daemon.board import StatusBoard
-from instep.daemon.guest import LEAVE_AFTER_S, lock_as_guest, lock_own, until_assistant
+from instep.daemon.guest import lock_as_guest, lock_own
 from instep.daemon.lock import FolderLock
 from instep.daemon.logbook import Logbook
-from instep.daemon.notify import Supervisor
 from instep.daemon.places import NoFolderHere, git_dir_of, log_file, remember
-from instep.daemon.process import READY_WITHIN_S
-from instep.daemon.server import Server, listen
-from instep.daemon.service import RunFolder, Service
-from instep.daemon.supervise import supervise
-from instep.daemon.troubles import Troubles, error_sentence
+from instep.daemon.service import RunFolder
+from instep.daemon.told import Tell, Told
 from instep.remotes.socket_path import socket_path
-from instep.steps.gone import FolderGone
 
-WORK = "The folder's work"
-CLEANUP_LIMIT_S = 10.0
 SWITCH_INTERVAL_S = 0.0005
 """How long a worker thread may keep the event loop waiting for the interpreter: a change's way leads through
 both, and Python's usual 5 ms would be felt at each turn."""
 
-Tell = Callable[[dict[str, object]], None]
-"""Takes `{"pid": int}` once the folder answers, or `{"error": {"text", "fix", "exit"}}`; called once."""
+Begin = Callable[[Path, StatusBoard], None]
+"""Starts what the folder's work starts with. Nothing is raised: the work says it."""
 
 
 def run_process(
-    root: Path, tell: Tell, *, run_folder: RunFolder, echo: bool = False, host: Path | None = None
+    root: Path,
+    tell: Tell,
+    *,
+    run_folder: RunFolder,
+    begin: Begin | None = None,
+    echo: bool = False,
+    host: Path | None = None,
 ) -> int:
     """Keep the folder in step until told to stop; returns the exit status. `echo`: log to standard error.
     `host`: the folder whose guest this process is (`daemon.guest`); None: it is the folder's own."""
-    told = _Once(tell)
+    told = Told(tell)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         os.chdir("/")
@@ -56,153 +49,38 @@ def run_process(
             raise NoFolderHere(root)
         lock = lock_own(root, git_dir) if host is None else lock_as_guest(root, git_dir, host)
     except (InstepError, OSError) as error:
-        told(_error(error))
+        told.failed(error)
         return 2
     try:
         remember(root)
-        socket = socket_path(root)
         logbook = Logbook(log_file(root), echo=echo)
         try:
-            process = _Process(root, lock, logbook, run_folder, told, host)
-            anyio.run(process.run, socket)
-            return process.exit_code
+            board = StatusBoard(shown(os.fsencode(root)), logbook)
+            if begin is not None:
+                begin(root, board)
+            return _run_loop(root, lock, board, run_folder, told, host)
         finally:
-            socket.unlink(missing_ok=True)
             logbook.close()
     except (InstepError, OSError) as error:
-        told(_error(error))
+        told.failed(error)
         return 2
     finally:
         lock.release()
 
 
-class _Once:
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self.done = False
+def _run_loop(  # noqa: PLR0917
+    root: Path, lock: FolderLock, board: StatusBoard, run_folder: RunFolder, told: Told, host: Path | None
+) -> int:
+    import anyio  # noqa: PLC0415 - as the event loop, after the first look began
 
-    def __call__(self, message: dict[str, object]) -> None:
-        if not self.done:
-            self.done = True
-            self._tell(message)
+    from instep.daemon.loop import Loop  # noqa: PLC0415
 
-
-class _Process:
-    """What runs in the event loop."""
-
-    def __init__(  # noqa: PLR0917
-        self,
-        root: Path,
-        lock: FolderLock,
-        logbook: Logbook,
-        run_folder: RunFolder,
-        told: _Once,
-        host: Path | None,
-    ) -> None:
-        self.exit_code = 0
-        self._host = host
-        self._answers = anyio.Event()
-        self._lock = lock
-        self._root = root
-        self._run_folder = run_folder
-        self._told = told
-        self._tasks: TaskGroup | None = None
-        self._board = StatusBoard(shown(os.fsencode(root)), logbook)
-        self._troubles = Troubles(self._board)
-        self._server = Server(self._board, self._stop)
-        self._supervisor = Supervisor()
-
-    async def run(self, socket: Path) -> None:
-        async with await listen(socket) as listener, anyio.create_task_group() as tasks:
-            self._tasks = tasks
-            tasks.start_soon(self._stop_on_signal)
-            tasks.start_soon(self._server.serve, listener)
-            tasks.start_soon(self._supervisor.follow, self._board)
-            if self._host is not None:
-                tasks.start_soon(self._leave_when_alone)
-                tasks.start_soon(self._leave_to_assistant)
-            self._board.log("start", self._start_words(), pid=os.getpid())
-            await supervise(WORK, self._work, self._troubles)
-            tasks.cancel_scope.cancel()
-        self._board.log("stop", "Stopped")
-
-    def _start_words(self) -> str:
-        return "Started" if self._host is None else f"Started as a guest of {shown(os.fsencode(self._host))}"
-
-    async def _work(self) -> None:
-        try:
-            while True:
-                try:
-                    await self._run_folder(self._root, self._board, self._ready)
-                    return
-                except FolderGone as gone:
-                    if self._host is not None:
-                        return  # the next one is started when it is back
-                    await self._be_without(gone)
-        except Exception as error:
-            self._server.use(None)
-            if not self._told.done and self._is_passing(error):
-                self._say_started()
-            if self._told.done:
-                raise  # supervision says so and starts it again
-            self._told(_error(error))
-            self._board.log("stop", f"The folder can't be kept in step: {error_sentence(error)}")
-            self.exit_code = 2
-
-    async def _be_without(self, gone: FolderGone) -> None:
-        self._server.use(None)
-        self._board.begin_anew()
-        self._board.raise_condition("folder-gone", "", gone.text)
-        await until_back(self._root, gone.uuid, self._lock)
-        self._board.clear_condition("folder-gone")
-
-    def _is_passing(self, error: Exception) -> bool:
-        """Whether it is a fault of the machine, which is waited for: it is on the board then. # I26"""
-        return fault_of(error) is not None and self._troubles.failed(WORK, error)
-
-    def _ready(self, service: Service) -> None:
-        self._server.use(service)
-        self._board.started()
-        self._say_started()
-        self._supervisor.say(READY="1")
-
-    def _say_started(self) -> None:
-        self._told({"pid": os.getpid()})
-        self._answers.set()
-
-    async def _stop_on_signal(self) -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-            async for _ in signals:
-                self._stop()
-
-    async def _leave_when_alone(self) -> None:
-        with anyio.move_on_after(READY_WITHIN_S):
-            await self._answers.wait()
-        await self._server.callers.until_none(LEAVE_AFTER_S)
-        self._board.log("stop", "Nobody calls any more")
-        self._stop()
-
-    async def _leave_to_assistant(self) -> None:
-        await until_assistant(self._root)
-        self._board.log("stop", "git-annex's assistant keeps the folder now")
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._tasks is not None:
-            self._supervisor.say(STOPPING="1")
-            _cut_off_later()
-            self._tasks.cancel_scope.cancel()
-
-
-def _cut_off_later() -> None:
-    timer = threading.Timer(CLEANUP_LIMIT_S, os._exit, (0,))
-    timer.daemon = True
-    timer.start()
-
-
-def _error(error: Exception) -> dict[str, object]:
-    if isinstance(error, InstepError):
-        return {"error": {"text": error.text, "fix": error.fix, "exit": error.exit_code}}
-    if not isinstance(error, OSError):
-        sys.excepthook(type(error), error, error.__traceback__)
-    return {"error": {"text": f"It can't be started: {error_sentence(error)}", "fix": "", "exit": 2}}
+    socket = socket_path(root)
+    gc.freeze()
+    gc.enable()
+    try:
+        loop = Loop(root, lock, board, run_folder, told, host)
+        anyio.run(loop.run, socket)
+        return loop.exit_code
+    finally:
+        socket.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,19 +11,12 @@ from instep.daemon.connect import Remotes
 from instep.daemon.examine import Found, examine
 from instep.daemon.lock import assistant, holder
 from instep.daemon.places import git_dir_of, is_guest
-from instep.daemon.process import BACKGROUND, StartFailed, Starting
+from instep.daemon.process import Launch, StartFailed
 from instep.daemon.setting_up import SettingUp
 from instep.remotes.ssh_program import SshProgram, ssh_program
 
 ANSWERS_WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How background processes are started; tests hand in another command."""
-
-    command: Sequence[str] = BACKGROUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +51,8 @@ class NearSide:
             if not self._found.kind.is_annex:
                 self.described()  # another `up` may have made it one meanwhile
             adopt(self._found, template, description, thin=thin, turn=turn.fd)
+            if self._found.kind.is_annex:
+                return self._found.config.get("annex.uuid")
             return Remotes(self.place).uuid()
 
     def start(self, new_remotes: bool) -> Running:
@@ -71,7 +65,7 @@ class NearSide:
             pid = self._runs(git_dir) if git_dir else None
             started = pid is None
             if pid is None:
-                pid = Starting(self.place, self._launch.command).wait()
+                pid = self._launch.start(self.place).wait()
         if not started and new_remotes:
             ask(self.place, "remotes-changed")
         serious = [item for item in ask(self.place, "status")["attention"] if item["severity"] == "attention"]

@@ -3,6 +3,10 @@
 The process has a session of its own, `/` as its directory, nothing on standard input, and a file in the
 state directory for its output. It tells through a pipe when the folder answers, or in one sentence why it
 can't; so `up` returns when things work, and never in hope.
+
+Python takes as long to load what the process needs as `up` takes to look at the folder, so they do it at the
+same time: the process touches nothing before it is told, on its standard input, to begin. If whoever started
+it ends, or thinks better of it, it ends too.
 """
 
 import json
@@ -44,7 +48,8 @@ class StopFailed(InstepError):
 
 
 class Starting:
-    """A background process that was started and has not said yet that it is ready."""
+    """A background process that was started and has not said yet that it is ready. It begins its work when
+    it is waited for."""
 
     def __init__(self, root: Path, command: Sequence[str] = BACKGROUND) -> None:
         self._root = root
@@ -58,7 +63,7 @@ class Starting:
                 self._process = subprocess.Popen(
                     [*command, os.fspath(root), str(tell)],
                     env={name: value for name, value in os.environ.items() if name not in OF_THE_SUPERVISOR},
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=output,
                     cwd="/",
@@ -74,7 +79,10 @@ class Starting:
 
     def wait(self, within_s: float = READY_WITHIN_S) -> int:
         """Return the process's id once the folder answers. Raises StartFailed with its own sentence."""
+        assert self._process.stdin is not None
         try:
+            with suppress(BrokenPipeError), self._process.stdin as word:
+                word.write(b"\n")
             message = _read_message(self._ready, time.monotonic() + within_s)
         finally:
             os.close(self._ready)
@@ -96,11 +104,45 @@ class Starting:
             f"Its whole output is in {self._output}",
         )
 
+    def cancel(self) -> None:
+        """In place of `wait`: nothing is to begin."""
+        assert self._process.stdin is not None
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        os.close(self._ready)
+
     def _last_words(self) -> str:
         with open(self._output, "rb") as output:
             output.seek(self._offset)
             lines = output.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+class Launch:
+    """How background processes are started; tests hand in another command. Used by one thread at a time for
+    one folder."""
+
+    def __init__(self, command: Sequence[str] = BACKGROUND) -> None:
+        self._command = command
+        self._ahead: dict[Path, Starting] = {}
+
+    def load_ahead(self, root: Path) -> None:
+        """Have a process loaded for a folder that was kept in step before and that nobody keeps now. `close`
+        ends it if it is not started until then. Whatever is in the way is said by who looks at the folder."""
+        with suppress(OSError, InstepError):
+            git_dir = git_dir_of(root) if root not in self._ahead else None
+            if git_dir is not None and is_kept(root) and holder(git_dir) is None:
+                self._ahead[root] = Starting(root, self._command)
+
+    def start(self, root: Path) -> Starting:
+        """To be waited for."""
+        return self._ahead.pop(root, None) or Starting(root, self._command)
+
+    def close(self) -> None:
+        """Idempotent."""
+        while self._ahead:
+            self._ahead.popitem()[1].cancel()
 
 
 def _read_message(fd: int, deadline: float) -> dict[str, Any] | None:
@@ -123,6 +165,15 @@ def tell_ready(fd: int, message: dict[str, object]) -> None:
         os.write(fd, json.dumps(message).encode() + b"\n")
     with suppress(OSError):
         os.close(fd)
+
+
+def may_begin() -> bool:
+    """In the process: wait for the word to begin; False if it is not wanted. Standard input is empty then."""
+    word = os.read(0, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return bool(word)
 
 
 def stop(root: Path, within_s: float = STOP_WITHIN_S, *, for_good: bool = True) -> bool:

@@ -60,17 +60,19 @@ class Repository:
         is written, and what is ours there bears our user's number.
         """
         top = os.path.realpath(os.fsencode(folder))
-        facts = _ask(top, "--is-bare-repository", "--show-object-format").decode().split()
-        bare = facts[0] == "true"
-        git_dir = os.path.realpath(_ask(top, "--absolute-git-dir"))
-        common_dir = os.path.realpath(os.path.join(top, _ask(top, "--git-common-dir")))
+        is_bare, form, git_dir, common_dir = _ask_all(
+            *(top, "--is-bare-repository", "--show-object-format", "--absolute-git-dir", "--git-common-dir")
+        )
+        bare = is_bare == b"true"
+        git_dir = os.path.realpath(git_dir)
+        common_dir = os.path.realpath(os.path.join(top, common_dir))
         root = git_dir if bare else os.path.realpath(_ask(top, "--show-toplevel"))
         if root != top:
             shown = os.fsdecode(top)
             raise NotARepository(
                 f"{shown} lies inside the repository {os.fsdecode(root)}, it is not one itself."
             )
-        return cls(root, git_dir, common_dir, ObjectFormat(facts[1]), bare=bare, visiting=visiting)
+        return cls(root, git_dir, common_dir, ObjectFormat(form.decode()), bare=bare, visiting=visiting)
 
     def run(
         self,
@@ -104,6 +106,12 @@ class Repository:
     def close(self) -> None:
         """As `idle`: a repository holds nothing else open."""
         self.idle()
+
+
+def _ask_all(folder: bytes, *questions: str) -> list[bytes]:
+    """The answers; one by one where a path has a line break in it."""
+    answers = _ask(folder, *questions).split(b"\n")
+    return answers if len(answers) == len(questions) else [_ask(folder, each) for each in questions]
 
 
 def _ask(folder: bytes, *questions: str) -> bytes:

@@ -7,13 +7,14 @@ option or a program: see git's `ext::` transport and CVE-2017-1000117.
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
-
-import anyio
-from anyio.abc import ByteStream
 
 from instep.remotes.errors import BadAddress, NotRunning, PeerGone
 from instep.remotes.socket_path import find_socket
+
+if TYPE_CHECKING:
+    from anyio.abc import ByteStream
 
 PREAMBLE = b"instep-link 1\n"
 """What the dialler says first, so that the socket, which also takes commands, knows what is coming."""
@@ -87,11 +88,13 @@ def parse_remote(text: str) -> LocalPath | SshAddress:
     return _ssh(text, user + at, host, None, text[colon + 1 :])
 
 
-async def connect_local(folder: str | bytes | os.PathLike[str]) -> ByteStream:
+async def connect_local(folder: str | bytes | os.PathLike[str]) -> "ByteStream":
     """A connection to the process of a folder on this machine, its preamble written: ready for `open_link`.
 
     Raises NotRunning, PeerGone.
     """
+    import anyio  # noqa: PLC0415 - who only wants to know what an address is needs none of it
+
     path = find_socket(folder)
     shown = _shown(os.fsdecode(folder))
     if path is None:

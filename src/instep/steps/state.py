@@ -7,6 +7,7 @@ so the folder's own state needs no further locking.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import anyio
@@ -54,8 +55,6 @@ class FolderState:
     ignore: IgnoreRules
     board: Board
     known: KnownFiles = field(default_factory=KnownFiles)
-    writer: anyio.Lock = field(default_factory=anyio.Lock)
-
     passed_by: dict[RelPath, tuple[Entry | None, ...]] = field(
         default_factory=dict[RelPath, tuple[Entry | None, ...]]
     )
@@ -66,8 +65,6 @@ class FolderState:
     process ends first, the next start finds them changed, and takes the content in."""
     undecided: dict[RelPath, str] = field(default_factory=dict[RelPath, str])
     """Files that are not added until a setting is understood, and that setting."""
-    gone: anyio.Event = field(default_factory=anyio.Event)
-    """Set when the folder is not where it was: nothing more is to be done here."""
     preferences: Preferences | None = None
     """What is fetched; None: everything."""
     coming: Oid | None = None
@@ -85,6 +82,18 @@ class FolderState:
         self.additions = Additions()
         self.sparse = SparseCheckout(self.repo)
         self.room = Room(self.repo.staging, lambda: self.settings.disk_reserve_bytes, self.board)
+
+    # A start opens the folder before the event loop is loaded, and these two would have it loaded.
+
+    @cached_property
+    def writer(self) -> anyio.Lock:
+        """Who holds it is the folder's one writer."""
+        return anyio.Lock()
+
+    @cached_property
+    def gone(self) -> anyio.Event:
+        """Set when the folder is not where it was: nothing more is to be done here."""
+        return anyio.Event()
 
     @property
     def branch_ref(self) -> str:

@@ -47,7 +47,7 @@ class Turns:
         self._index: Identity | None = None
         self._suspect_at = 0.0
         self._said: Unfinished | None = None
-        self._hinted = anyio.Event()
+        self._hinted: anyio.Event | None = None
         self.note_index()
 
     def note_index(self) -> None:
@@ -59,6 +59,7 @@ class Turns:
         while True:
             await self._until_unlocked()
             if self.look():
+                self._hinted = self._hinted or anyio.Event()
                 with anyio.move_on_after(LOOK_AGAIN_S):
                     await self._hinted.wait()
                 continue
@@ -73,8 +74,9 @@ class Turns:
     def hint(self) -> None:
         """Something changed in the git directory: something was begun, perhaps, or is finished."""
         self.look()
-        self._hinted.set()
-        self._hinted = anyio.Event()
+        if self._hinted is not None:
+            self._hinted.set()
+            self._hinted = None
 
     @property
     def half_done(self) -> str | None:
