@@ -2,11 +2,12 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from instep.daemon.adopt import Described, Template, adopt, describe
-from instep.daemon.client import ask, is_running
+from instep.daemon.client import NoAnswer, ask, is_running
 from instep.daemon.connect import Remotes
 from instep.daemon.examine import Found, examine
 from instep.daemon.lock import assistant, holder
@@ -76,8 +77,9 @@ class NearSide:
         Raises StartFailed."""
         until_s = time.monotonic() + ANSWERS_WITHIN_S
         while (pid := holder(git_dir)) is not None and not is_guest(git_dir):
-            if is_running(self.place):
-                return pid
+            with suppress(NoAnswer):  # it may have ended just now
+                if is_running(self.place):
+                    return pid
             if time.monotonic() > until_s:
                 raise StartFailed(
                     f"The process of {self.place} (number {pid}) runs but does not answer.",
