@@ -5,6 +5,7 @@ Raw samples go to results.jsonl, the table to RESULTS.md, both beside this file.
 """
 
 import argparse
+import compileall
 import contextlib
 import json
 import os
@@ -16,6 +17,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
+
+import instep
 
 from . import profile, settled, workloads
 from .machine import describe
@@ -128,6 +131,7 @@ def main() -> int:
     out: Path = options.out or (Path(tempfile.gettempdir()) / "instep-bench" if partial else HERE)
     out.mkdir(parents=True, exist_ok=True)
 
+    compileall.compile_dir(Path(instep.__file__).parent, quiet=1)  # as pip does when it installs
     adopt_orphans()
     signal.signal(signal.SIGTERM, _terminated)
     size = QUICK if options.quick else Size()

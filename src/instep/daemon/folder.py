@@ -218,7 +218,9 @@ class Folder:
             self._commit.put_open(committed.still_open)
             self._commit.put(committed.undecided)  # it says what they wait for, and when it is over
         if done.head is not None:
-            self._board.log("merge", _said(done), commit=done.head.hex(), files=len(done.changes))
+            count = len(done.changes)
+            words = f"Took in {count} {'file' if count == 1 else 'files'}"
+            self._board.log("merge", words, commit=done.head.hex(), files=count)
             self._commit.mind_gate()
         for conflict in done.conflicts:
             if not conflict.variants:
@@ -396,8 +398,3 @@ class Folder:
 
     async def accept_link(self, stream: ByteStream) -> None:
         await self._peers.accept(stream)
-
-
-def _said(done: Merged) -> str:
-    count = len(done.changes)
-    return f"Took in {count} {'file' if count == 1 else 'files'}"
