@@ -66,8 +66,13 @@ def git_at_work(repo: Repository) -> bool:
 
 
 def mover_at_work(repo: Repository) -> bool:
-    """Whether one of them changes the work tree and then moves HEAD or the branch: a merge, a checkout."""
-    return any(not _MOVERS.isdisjoint(words) for words in _at_work(repo))
+    """Whether one of them changes the work tree and then moves HEAD or the branch: a merge, a checkout. A
+    git-annex, which may go on for long after its merge, is none."""
+    return any(_moves_head(words) for words in _at_work(repo))
+
+
+def _moves_head(words: list[bytes]) -> bool:
+    return bool(words) and os.path.basename(words[0]) == b"git" and not _MOVERS.isdisjoint(words)
 
 
 def _at_work(repo: Repository) -> Iterator[list[bytes]]:
