@@ -87,6 +87,12 @@ def test_a_new_film_is_a_pointer_that_can_be_moved_before_it_comes(a: Side, b: S
     assert same(a, b)["moved.bin"] == big("film")
 
 
+def test_a_film_that_is_in_its_place_stays_known(a: Side, b: Side) -> None:  # I4 I30
+    met(a, b, "film.bin", big("film"))
+    b.merger.retry([p("film.bin")])
+    assert b.state.known.identity(p("film.bin")) is not None
+
+
 def test_a_film_that_comes_while_its_pointer_is_away(a: Side, b: Side) -> None:  # I7
     met(a, b)
     a.save("d/film.bin", big("film"))

@@ -207,8 +207,10 @@ class Installer:
         """Whether the file there has no content of its own to lose, be it open in some program or not."""
         try:
             seen = read_stable(self._state.work_tree.root_fd, path, limit=MAX_POINTER_BYTES, insist=True)
-        except (NotCaptured, OSError):
+        except Gone:
             self._state.known.forget(path)  # when it is there again it says what it waits for
+            return False
+        except (NotCaptured, OSError):
             return False
         return key_of_pointer(seen.data) is not None
 
