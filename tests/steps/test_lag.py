@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from instep.core.types import MODE_FILE, Entry, Oid, RelPath
+from instep.fs.read import NotCaptured
+from instep.fs.refused import Reason, Refused
 from instep.steps.lag import Cause, Lag, LagBook
 
 ONE = Entry(MODE_FILE, Oid(b"1" * 20))
@@ -42,3 +44,11 @@ def test_an_edit_moves_the_ground(tmp_path: Path) -> None:  # I5
 def test_a_torn_book_is_an_empty_one(tmp_path: Path) -> None:  # I27
     (tmp_path / "lag").write_bytes(b"\x93torn")
     assert len(book(tmp_path)) == 0
+
+
+def test_why_a_name_that_is_no_text_lags_can_be_written_down(tmp_path: Path) -> None:  # I3
+    for error in (Refused(RelPath(b"\xff"), Reason.OPEN), NotCaptured(RelPath(b"\xff"))):
+        first = book(tmp_path)
+        first.add(PATH, Lag(ONE, SINCE, Cause.BLOCKED, str(error)))
+        first.save()
+        assert book(tmp_path).paths == first.paths

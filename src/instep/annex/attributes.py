@@ -4,12 +4,11 @@ As `git annex add` takes them (checked): an empty `annex.largefiles` says nothin
 unset `annex.backend`. What is not understood is said, and nothing guessed.
 """
 
-import os
-
 from instep.annex import magic
 from instep.annex.errors import SettingError
 from instep.core import keys
 from instep.core.matching import MalformedExpression, Matcher
+from instep.core.status import shown
 from instep.core.types import RelPath
 from instep.git.attributes import Attributes, Setting
 from instep.git.repository import Repository
@@ -61,5 +60,5 @@ class AnnexAttributes:
         return setting
 
     def _error(self, name: str, file: bytes, text: str) -> SettingError:
-        where = os.fsdecode(file.removeprefix(self._root + b"/"))
+        where = shown(file.removeprefix(self._root + b"/"))
         return SettingError(f"{name} in {where}", text, f"Change the attribute {name} in {where}")

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from instep.core.status import shown
 from instep.core.types import RelPath
 from instep.fs import lease
 from instep.fs.beneath import lstat_beneath, open_beneath, stat_hint
@@ -53,7 +54,7 @@ class NotCaptured(Exception):
         self.path = path
 
     def __str__(self) -> str:
-        return f"{os.fsdecode(self.path)} {self.reason}"
+        return f"{shown(self.path)} {self.reason}"
 
 
 class StillOpen(NotCaptured):

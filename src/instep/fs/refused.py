@@ -1,9 +1,9 @@
 """Why a change of the work tree was not made: a reason for the program, a sentence for a person."""
 
 import errno
-import os
 from enum import Enum
 
+from instep.core.status import shown
 from instep.core.types import RelPath
 
 
@@ -48,7 +48,7 @@ class Refused(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{os.fsdecode(self.path)} {self.reason.value}"
+        return f"{shown(self.path)} {self.reason.value}"
 
 
 class Refusing:
