@@ -198,11 +198,15 @@ class World:
     @contextmanager
     def _may_take_back(self, number: int) -> Generator[None]:
         """git commits what its index holds. That is written late, so what is newer looks as if the person had
-        deleted it, and comes back when instep sees that it is there. And a git that has read HEAD, and has no
-        lock yet, may put back what another folder deleted meanwhile."""
+        deleted it, and comes back when instep sees that it is there; and what it still holds may be put back,
+        by a merge that git gives up for one. And a git that has read HEAD, and has no lock yet, may put back
+        what another folder deleted meanwhile."""
         folder, account = self.folder(number), self.accounts[number]
         before = run_git(folder, "rev-parse", "HEAD", check=False).strip()
+        held = self._index(number)
         yield
+        for path in (held | self._index(number)) - account.tree.keys():
+            account.contested(path)
         log = ["log", "--no-merges", "--author=Tester", "--diff-filter=D", "--name-only", "--format=", "-z"]
         deleted = run_git(folder, *log, b"%s..HEAD" % before, check=False).split(b"\0")
         for path in filter(None, deleted):
@@ -211,6 +215,10 @@ class World:
         for other in self.accounts:
             for path in self._base.keys() - other.tree.keys():
                 account.contested(path)
+
+    def _index(self, number: int) -> set[bytes]:
+        listing = run_git(self.folder(number), "ls-files", "-z", check=False)
+        return set(filter(None, listing.split(b"\0")))
 
     def _git(self, number: int, *args: str | bytes) -> None:
         """git-annex, which git calls, tries again for minutes where no space is left: it is given some."""
