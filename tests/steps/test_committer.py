@@ -254,6 +254,18 @@ def test_a_pointer_that_git_wrote_again_is_wanted_though_the_branch_moved(a: Sid
     assert b.commit("film.bin", "one").wanted == {a.key("film.bin"): {p("film.bin")}}
 
 
+def test_a_pointer_that_a_person_s_commit_left_out_is_wanted(a: Side, b: Side) -> None:  # I7 I27
+    """Their index lacked it, as it is written late; the file is as it was put there."""
+    a.save("film.bin", big("film"))
+    b.merge(a, contents=False)
+    b.git("read-tree", "--empty")
+    b.git("commit", "-q", "-m", "a person's")
+    b.committer.follow_branch()
+    done = b.commit("film.bin")
+    assert b.names() == ["film.bin"]
+    assert done.wanted == {a.key("film.bin"): {p("film.bin")}}
+
+
 def test_a_pointer_that_was_moved_away_and_back_is_wanted(a: Side, b: Side) -> None:  # I7
     a.save("d/film.bin", big("film"))
     b.merge(a, contents=False)

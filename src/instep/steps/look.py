@@ -54,9 +54,9 @@ class Look:
             missed = _is_missed(tracked, identity) and not self.state.sparse.leaves_out(path)
             return Sight(path, None) if missed else None
         known = self.state.known.entry(path, identity)
-        if known is not None:
+        if known is not None and (known == tracked or not self._may_wait(known, identity)):
             return Sight(path, known, identity) if known != tracked else None
-        if tracked is None and not self.even_ignored and self.state.skip(path, False):
+        if known is None and tracked is None and not self.even_ignored and self.state.skip(path, False):
             return None
         if identity.is_link:
             return self._link(path)
@@ -64,6 +64,11 @@ class Look:
             return self._file(path, identity)
         self.odd.add(path)
         return Sight(path, None)
+
+    def _may_wait(self, entry: Entry, identity: Identity) -> bool:
+        """Whether the file's content may still be to come, which it is to be read for. # I7"""
+        may_be_pointer = identity.is_link or identity.size <= MAX_POINTER_BYTES
+        return may_be_pointer and self.state.key_of(entry) is not None
 
     def _identify(self, path: RelPath) -> Identity | None:
         try:
