@@ -54,7 +54,7 @@ tools:
 		|| { echo 'make test needs: apt-get install $(TOOLS)'; exit 1; }
 
 test: $(VENV)/installed tools ## all tests, on real git and git-annex processes (PYTEST_ARGS="-k name")
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 bench: $(VENV)/installed ## measures instep beside its peers into bench/RESULTS.md (BENCH_ARGS="--quick --only latency")
 	@for tool in rsync syncthing unison lsyncd; do command -v $$tool >/dev/null || missing=1; done; test -z "$$missing" \

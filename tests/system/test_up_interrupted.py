@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from instep.daemon.lock import holder
 from tests.conftest import run_git
 
 from .chance import SOAK
@@ -97,12 +98,11 @@ def test_a_process_that_has_only_begun_is_waited_for(pair: Pair) -> None:
     """It holds the lock, and does not answer yet; the `up` that started it is gone."""
     write(pair.a, "one", b"1\n")
     begun = up(pair, pair.a)
-    while not MOMENTS["the process begins"](pair.a):
+    while (pid := holder(pair.a / ".git")) is None:
         assert begun.poll() is None
     begun.kill()
     begun.communicate()
-    for pid in daemons(pair):
-        pair.signal_one(pid, signal.SIGSTOP)
+    pair.signal_one(pid, signal.SIGSTOP)
     again = up(pair, pair.a)
     time.sleep(0.5)  # for it to meet the lock
     pair.signal(signal.SIGCONT)

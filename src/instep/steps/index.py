@@ -87,7 +87,8 @@ class IndexStep:
         self._placed: Identity | None = None
         """The index that was written here last."""
         self._recent: dict[RelPath, float] = {}
-        """What was written into it, and when (monotonic seconds)."""
+        """What was written into it, and when (monotonic seconds). Never changed in place: the writer's thread
+        makes it, the event loop reads it."""
         self.mailbox: Mailbox[set[RelPath]] = Mailbox(set[RelPath])
 
     def start_from(
@@ -109,9 +110,9 @@ class IndexStep:
         it was: git takes its lock only then. With the sizes that files had before, git takes them for
         changed. # I30"""
         oldest_s = time.monotonic() - RECENT_S
-        self._recent = {path: at_s for path, at_s in self._recent.items() if at_s > oldest_s}
-        if self._recent and self._state.turns.mark() != self._placed:
-            self.touch(self._recent)
+        recent = [path for path, at_s in self._recent.items() if at_s > oldest_s]
+        if recent and self._state.turns.mark() != self._placed:
+            self.touch(recent)
 
     async def run(self) -> None:
         """Work until cancelled. After a failure the next run goes on at once."""
@@ -195,8 +196,9 @@ class IndexStep:
         draft.place()
         self._state.turns.note_index()
         if draft.is_written:
-            self._placed = self._state.turns.mark()
-            self._recent |= dict.fromkeys(updates, time.monotonic())
+            self._placed, now_s = self._state.turns.mark(), time.monotonic()
+            recent = {path: at_s for path, at_s in self._recent.items() if at_s > now_s - RECENT_S}
+            self._recent = recent | dict.fromkeys(updates, now_s)
         self._unsettled |= draft.unsettled
         for path in updates:
             self._late.pop(path, None)
