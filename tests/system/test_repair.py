@@ -69,13 +69,13 @@ def an_object(expression: str, data: bytes | None) -> Damage:
 
 
 def a_pack(ending: str, data: bytes | None) -> Damage:
-    """Has git pack everything, and spoils (None: removes) a file of the pack."""
+    """Has git pack everything, and spoils (None: removes) a file of each pack: some are kept as they came."""
 
     def damage(git_dir: Path) -> None:
         run_git(git_dir.parent, "-c", "gc.pruneExpire=now", "gc", "-q")
-        (path,) = (git_dir / "objects/pack").glob("*" + ending)
-        path.chmod(0o644)
-        path.unlink() if data is None else path.write_bytes(path.read_bytes()[:-100] + data)
+        for path in list((git_dir / "objects/pack").glob("*" + ending)):
+            path.chmod(0o644)
+            path.unlink() if data is None else path.write_bytes(path.read_bytes()[:-100] + data)
 
     return damage
 
