@@ -58,6 +58,26 @@ def test_what_was_told_and_overtaken_is_merged(
     a.fsck()
 
 
+@pytest.mark.parametrize("now", [None, b"2"], ids=["deleted", "edited"])
+def test_what_is_done_to_a_file_since_it_was_told_and_overtaken_stays_so(
+    a: Side, b: Side, monkeypatch: pytest.MonkeyPatch, now: bytes | None
+) -> None:  # I5 I17
+    refused_once_told(a, monkeypatch)
+    b.save("y", "2")
+    a.merge(b)
+    (a.folder / "x").unlink() if now is None else a.write("x", now)
+    forks = a.commit("x").forks + a.commit("x").forks
+    assert len(forks) == 2
+    for fork in reversed(forks):
+        a.merger.merge(Arrival(fork, ""))
+    a.commit("x")
+    assert sorted(a.names()) == (["start", "x", "y"] if now else ["start", "y"])
+    assert (a.folder / "x").exists() == bool(now)
+    assert not a.state.forks
+    assert not a.state.lag
+    a.fsck()
+
+
 def test_what_was_told_outlives_a_commit_by_hand(a: Side, monkeypatch: pytest.MonkeyPatch) -> None:  # I26 I27
     commit = refused_once_told(a, monkeypatch)
     a.git("commit", "-q", "--allow-empty", "-m", "by hand")

@@ -25,6 +25,7 @@ from instep.fs.scan import scan_beneath
 from instep.git.errors import RefMoved
 from instep.git.refs import RefUpdate
 from instep.steps.following import Following
+from instep.steps.lag import Cause, Lag
 from instep.steps.look import Look, pass_over, root_is_whole
 from instep.steps.own_commits import own_commit
 from instep.steps.sight import Sight
@@ -218,6 +219,7 @@ class Committer:
             if state.coming is None:
                 raise
             done.forks.append(commit)
+            self._rests_on(commit, done.changes)
             done.commit, done.changes = None, []
         else:
             state.head = commit
@@ -247,9 +249,19 @@ class Committer:
             state.passes_by(done.changes)
         else:
             done.forks.append(told.commit)
+            self._rests_on(told.commit, told.changes)
         state.forks.add(done.forks)
+        state.lag.save()
         self._told, self._refused = None, False
         return done
+
+    def _rests_on(self, fork: Oid, changes: Iterable[Change]) -> None:
+        """The work tree has what a fork says: until that is merged, what was done to these files since is
+        committed on it, or the merge would take it back. # I5 I17"""
+        state = self._state
+        for path, _, new in changes:
+            if path not in state.lag and lookup(state.tree, path, state.repo.objects.tree) != new:
+                state.lag.add(path, Lag(new, fork, Cause.AHEAD))
 
     def _look(
         self,

@@ -25,6 +25,8 @@ class Cause(StrEnum):
     """A program has the file open for writing."""
     POINTER = "pointer"
     """Its content is here, and could not be put in the place of the pointer."""
+    AHEAD = "ahead"
+    """It was committed on an older head, and that commit is still to be merged."""
     BLOCKED = "blocked"
     """The file system refuses: name, permission, space, something in the way."""
 

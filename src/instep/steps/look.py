@@ -51,8 +51,9 @@ class Look:
         identity = self._identify(path)
         if identity is None or identity.is_directory:
             self.state.known.forget(path)
-            missed = _is_missed(tracked, identity) and not self.state.sparse.leaves_out(path)
-            return Sight(path, None) if missed else None
+            lag = self.state.lag.get(path)
+            missed = _is_missed(tracked, identity) or (lag is not None and _is_missed(lag.have, identity))
+            return Sight(path, None) if missed and not self.state.sparse.leaves_out(path) else None
         known = self.state.known.entry(path, identity)
         if known is not None and (known == tracked or not self._may_wait(known, identity)):
             return Sight(path, known, identity) if known != tracked else None
