@@ -12,7 +12,7 @@ from anyio.abc import SocketStream, TaskGroup, UNIXSocketStream
 from instep.core.errors import InstepError
 from instep.core.retry import Backoff
 from instep.core.rules import Rules
-from instep.daemon import remote
+from instep.daemon import peers, remote
 from instep.daemon.board import StatusBoard
 from instep.daemon.peers import CALLS_NOBODY, NOT_NOW, Peers
 from instep.daemon.reach import Place
@@ -334,8 +334,12 @@ async def test_an_address_over_the_network_does_not_stop_the_others(
 
 
 async def test_who_has_paused_us_is_not_called_again_at_once(  # I28
-    low: Owner, high: Owner, tmp_path: Path
+    low: Owner, high: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def hear_of_none(changed: object) -> None:
+        """What other tests mount would be a reason to call again."""
+
+    monkeypatch.setattr(peers, "follow_drives", hear_of_none)
     high.peers.set({"low": "/folder"}, {"low": Rules(paused=True)})
     async with anyio.create_task_group() as tasks, serving(tasks, tmp_path, high):
         low.peers.set({"friend": str(tmp_path)})
