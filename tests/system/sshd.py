@@ -54,6 +54,7 @@ class FarComputer:
         self._run = top / "far-run"
         self._log = top / "sshd.log"
         self._mark = (mark or {}) | {"PATH": path or os.environ["PATH"]}
+        self._mark |= {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}  # the same instep on both sides
         self.environment = {
             "HOME": str(self.home),
             "XDG_RUNTIME_DIR": str(self._run),

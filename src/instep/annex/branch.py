@@ -155,11 +155,12 @@ class AnnexBranch:
 
     # --- uniting -------------------------------------------------------------------------------------
 
-    def merge(self, heads: Iterable[Oid]) -> Oid | None:
+    def merge(self, heads: Iterable[Oid], *, may_leave_merges: bool = False) -> Oid | None:
         """Takes other git-annex branches in; gives the branch's new commit, None if they held no news.
 
-        Fast-forwards where it can. Otherwise the commit is a function of the heads alone: whoever unites the
-        same ones makes the same commit (I14). The heads' objects must be here. Raises MissingObject, and
+        Fast-forwards where it can, or (`may_leave_merges`) leaves merges for others (`git.supersede`).
+        Otherwise the commit is a function of the heads alone: whoever unites the same ones makes the same
+        commit (I14). The heads' objects must be here. Raises MissingObject, and
         MergeRefused where the history was rewritten or the repositories differ in kind: `git annex merge`.
         """
         heads = list(heads)
@@ -168,7 +169,8 @@ class AnnexBranch:
         with self._journal.locked():
             for attempt in range(_ATTEMPTS):
                 tip = self.head()
-                new, objects = unite(self._repo, heads if tip is None else [tip, *heads])
+                all_heads = heads if tip is None else [tip, *heads]
+                new, objects = unite(self._repo, all_heads, may_leave_merges=may_leave_merges)
                 if new == tip:
                     return None
                 try:

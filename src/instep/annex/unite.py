@@ -14,22 +14,27 @@ from instep.core.tree import diff, edit, lookup
 from instep.core.types import MODE_EXEC, MODE_FILE, Entry, Object, ObjectFormat, Oid, RelPath
 from instep.git.history import is_ancestor
 from instep.git.repository import Repository
+from instep.git.supersede import UNITED, stands_for_both
 
 NewObjects = dict[Oid, Object]
 
-_MESSAGE = b"merge git-annex branches\n"
 _ONLY_GIT_ANNEX = (TRANSITIONS, DIFFERENCES)
 _FILE_MODES = {MODE_FILE, MODE_EXEC}
 
 
-def unite(repo: Repository, heads: Iterable[Oid]) -> tuple[Oid, NewObjects]:
+def unite(
+    repo: Repository, heads: Iterable[Oid], *, may_leave_merges: bool = False
+) -> tuple[Oid, NewObjects]:
     """The commit that holds all that the heads (at least one) hold: one of them where it can be, else a new
-    one; and the objects that have to be written for it.
+    one; and the objects that have to be written for it. `may_leave_merges`: one that holds all but merges
+    that instep made is as good (`git.supersede`).
 
     Raises MissingObject, and MergeRefused where the history of one branch was rewritten (`git annex forget`),
     or the repositories differ in kind (`annex.tune`).
     """
     tips = _independent(repo, heads)
+    if may_leave_merges:
+        tips = _standing(repo, tips)
     objects: NewObjects = {}
     if len(tips) == 1:
         return tips[0], objects
@@ -38,7 +43,7 @@ def unite(repo: Repository, heads: Iterable[Oid]) -> tuple[Oid, NewObjects]:
     tree = commits[0][1].tree
     for _, commit in commits[1:]:
         tree = _united_tree(repo, tree, commit.tree, objects)
-    merged = add_commit(merge_commit(tree, commits, _MESSAGE), objects, repo.format)
+    merged = add_commit(merge_commit(tree, commits, UNITED), objects, repo.format)
     repo.objects.remember(objects)
     return merged, objects
 
@@ -51,6 +56,17 @@ def _independent(repo: Repository, heads: Iterable[Oid]) -> list[Oid]:
             kept = [other for other in kept if not is_ancestor(repo, other, head)]
             kept.append(head)
     return kept
+
+
+def _standing(repo: Repository, tips: Sequence[Oid]) -> list[Oid]:
+    """Those of the tips that no other one stands for. # I13"""
+    kept: list[Oid] = []
+    for tip in tips:
+        stands = [stands_for_both(repo, tip, other) for other in kept]
+        if not any(stand == other for stand, other in zip(stands, kept, strict=True)):
+            kept = [other for stand, other in zip(stands, kept, strict=True) if stand != tip]
+            kept.append(tip)
+    return sorted(kept)
 
 
 def _check_mergeable(repo: Repository, trees: Sequence[Oid]) -> None:

@@ -4,8 +4,8 @@ The commits that are here and complete are those that came through this check, w
 by git itself. So what fails is not even kept in memory, where a later arrival could build on it.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from instep.core.commit import MalformedCommit
 from instep.core.names import is_safe_path
@@ -43,6 +43,14 @@ class Arrival:
     """Whether it has waited for somebody else to join it."""
     answer: Callable[[str, str], None] | None = None
     """Called in the event loop with what became of it: durable, incomplete, refused or failed; and why."""
+
+
+def together(several: Sequence[Arrival]) -> Arrival:
+    """The last one, with all that came with any of them."""
+    objects = {oid: item for arrival in several for oid, item in arrival.objects.items()}
+    contents = tuple(content for arrival in several for content in arrival.contents)
+    packed = any(arrival.packed for arrival in several)
+    return replace(several[-1], objects=objects, contents=contents, packed=packed)
 
 
 def ignore_answer(outcome: str, reason: str) -> None:

@@ -137,4 +137,4 @@ class LocationStep:
         store = self._state.repo.objects
         check_arrival(self._state.repo, arrival)
         store.write(arrival.objects)
-        self._branch.merge([arrival.head])
+        self._branch.merge([arrival.head], may_leave_merges=arrival.peer_joins is not None)  # I13

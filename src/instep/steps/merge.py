@@ -5,15 +5,15 @@ to the steps that go on from there.
 """
 
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import anyio
 from anyio.abc import TaskGroup
 
 from instep.core.types import RelPath
 from instep.git.refs import RefMoved
-from instep.steps.arrival import Arrival, BadArrivalError, IncompleteError, ignore_answer
+from instep.steps.arrival import Arrival, BadArrivalError, IncompleteError, ignore_answer, together
 from instep.steps.mailbox import Mailbox
 from instep.steps.merger import Merged, Merger
 from instep.steps.state import FolderState
@@ -105,8 +105,9 @@ class MergeStep:
     async def _turn(self, incoming: Incoming) -> None:
         await self._merge_forks()
         while incoming.arrivals:
-            await self._merge(incoming.arrivals[0])
-            incoming.arrivals.pop(0)
+            several = [each for each in incoming.arrivals if each.origin == incoming.arrivals[0].origin]
+            await self._merge_all(several)
+            incoming.arrivals[:] = [each for each in incoming.arrivals if each not in several]
             await self._merge_forks()
         if incoming.retry:
             await self._retry(set(incoming.retry))
@@ -122,21 +123,34 @@ class MergeStep:
         while await self._attempt(lambda done: self._merger.retry(paths, done)) is None:
             pass
 
-    async def _merge(self, arrival: Arrival) -> None:
+    async def _merge_all(self, several: Sequence[Arrival]) -> None:
+        """Heads of one peer: the newest holds the others, mostly, so it goes first, with all that came."""
+        if len(several) == 1 or not await self._merge(together(several), told=False):
+            for arrival in several:
+                await self._merge(arrival)
+            return
+        for arrival in reversed(several):
+            await self._merge(replace(arrival, objects={}, contents=(), packed=False))
+
+    async def _merge(self, arrival: Arrival, *, told: bool = True) -> bool:
+        """Whether it could be believed; `told`: whoever sent it hears what became of it."""
         self._state.board.activity("merge", f"taking in what came from {arrival.origin or 'here'}")
-        answer = arrival.answer or ignore_answer
+        answer = (arrival.answer if told else None) or ignore_answer
         try:
             merged = None
             while merged is None or merged.unfinished:
                 merged = await self._attempt(lambda done: self._merger.merge(arrival, done))
         except IncompleteError as error:
             answer("incomplete", str(error))
+            return False
         except BadArrivalError as error:
             answer("refused", str(error))
-            self._state.board.raise_condition("remote-refused", arrival.origin, str(error))
-        else:
-            answer("durable", "")
-            self._join_later(arrival, merged)
+            if told:
+                self._state.board.raise_condition("remote-refused", arrival.origin, str(error))
+            return False
+        answer("durable", "")
+        self._join_later(arrival, merged)
+        return True
 
     async def _attempt(self, do: Callable[[Merged], object]) -> Merged | None:
         """One go, as the folder's one writer; what came of it is told. None: somebody else moved the branch

@@ -21,6 +21,7 @@ from instep.fs.crash import Point, passed
 from instep.fs.read import stat_beneath
 from instep.git.history import is_ancestor
 from instep.git.refs import RefUpdate
+from instep.git.supersede import MERGE, stands_for_both
 from instep.steps.arrival import Arrival, check_arrival, check_names
 from instep.steps.committer import Committed, Committer
 from instep.steps.install import Installer, Refusal
@@ -181,13 +182,13 @@ class Merger:
 
     def _target(self, arrival: Arrival, done: Merged) -> _Target | None:
         """Where our head and this one meet; None if ours has it already, or the peer will join the two."""
-        store, ours, head = self._state.repo.objects, self._state.head, arrival.head
-        if ours == head:
-            return None
-        if ours is None or is_ancestor(self._state.repo, ours, head):
-            return _Target(head, self._state.tree_of(head), {}, ())
-        if is_ancestor(self._state.repo, head, ours):
-            return None
+        state, head = self._state, arrival.head
+        store, ours = state.repo.objects, state.head
+        if ours == head or ours is None:
+            return None if ours else _Target(head, state.tree_of(head), {}, ())
+        kept = self._kept(ours, arrival)
+        if kept is not None:
+            return _Target(head, state.tree_of(head), {}, ()) if kept == head else None
         root, objects, conflicts = self._meeting.trees(ours, head)
         if self._is_left_to_peer(arrival, root):
             return None
@@ -195,11 +196,20 @@ class Merger:
             done.postponed = True
             return None
         heads = [(oid, store.commit(oid)) for oid in (ours, head)]
-        data = merge_commit(root, heads, b"Merge\n").encode()
+        data = merge_commit(root, heads, MERGE).encode()
         oid = self._state.repo.format.hash(b"commit", data)
         objects[oid] = Object(b"commit", data)
         store.remember(objects)
         return _Target(oid, root, objects, conflicts)
+
+    def _kept(self, ours: Oid, arrival: Arrival) -> Oid | None:
+        """The one of both heads that holds the other; None if they have to be merged. # I13"""
+        repo, head = self._state.repo, arrival.head
+        if is_ancestor(repo, ours, head):
+            return head
+        if is_ancestor(repo, head, ours):
+            return ours
+        return None if arrival.peer_joins is None else stands_for_both(repo, ours, head)
 
     def _is_left_to_peer(self, arrival: Arrival, root: Oid) -> bool:
         """Whether the arrived head brings nothing that our tree lacks, and its sender makes the one head.
