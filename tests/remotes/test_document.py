@@ -39,8 +39,14 @@ def test_figures_are_the_codes() -> None:
     assert PREAMBLE.decode().strip() in text
     assert f"{len(PREAMBLE)} bytes" in text
     assert f"an object over {MAX_OBJECT_BYTES >> 20} MiB" in " ".join(text.split())
-    assert f"nothing for {Keepalive().quiet_s:.0f} seconds" in text
-    assert f"for bytes for {Keepalive().dead_s:.0f} seconds" in text
+    told = Keepalive()
+    for seconds, words in (
+        (told.quiet_s, "sent nothing for {} seconds"),
+        (told.answer_s, "within {} seconds"),
+        (told.dead_s, "nothing came for {} seconds"),
+        (told.hello_s, "waits {} seconds for `Hello`"),
+    ):
+        assert words.format(f"{seconds:.0f}") in text
 
 
 def _text() -> str:

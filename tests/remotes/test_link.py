@@ -163,7 +163,7 @@ async def test_a_quiet_side_says_that_it_lives() -> None:
 
 async def test_two_links_keep_each_other_alive_though_neither_iterates() -> None:
     here, there = await socket_pair()
-    keepalive = Keepalive(quiet_s=0.01, dead_s=0.3)
+    keepalive = Keepalive(quiet_s=0.01, answer_s=0.01, dead_s=0.3)
     async with anyio.create_task_group() as tasks:
 
         async def busy() -> None:
@@ -187,11 +187,39 @@ async def test_a_silent_side_is_given_up() -> None:
         await ends(raw)
 
 
+async def test_who_is_told_something_says_a_word_though_it_has_nothing_to_say() -> None:
+    async with link_and_raw(Keepalive(quiet_s=60, answer_s=0.01)) as (link, raw):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anext, link)
+            await raw.send(MOVE)
+        assert isinstance(await raw.receive(), Ping)
+        await raw.stream.send(encode(MOVE)[:-1])  # the rest of it takes its time
+        with anyio.move_on_after(0.02):
+            await anext(link)
+        assert isinstance(await raw.receive(), Ping)
+
+
+async def test_a_link_on_which_nothing_is_said_is_silent() -> None:  # I28
+    async with link_and_raw(Keepalive(quiet_s=60, answer_s=0.01, dead_s=0.1)) as (link, raw):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anext, link)
+            await raw.send(MOVE)
+        with anyio.move_on_after(0.3) as listening:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(anext, link)
+                ping = await raw.receive()
+                assert isinstance(ping, Ping)
+                await raw.send(Pong(ping.n))
+                await raw.receive()
+                pytest.fail("there was nothing to say")
+        assert listening.cancelled_caught
+
+
 async def test_a_side_that_never_says_hello_is_given_up() -> None:
     here, there = await socket_pair()
     async with there:
         with pytest.raises(PeerGone, match="did not answer"):
-            async with open_link(here, OURS, dialled=True, keepalive=Keepalive(dead_s=0.02)):
+            async with open_link(here, OURS, dialled=True, keepalive=Keepalive(hello_s=0.02)):
                 pytest.fail("opened")
 
 

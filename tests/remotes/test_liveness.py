@@ -5,53 +5,90 @@ from hypothesis import strategies as st
 
 from instep.remotes.liveness import GiveUp, Keepalive, Liveness, Rest, SayAlive
 
-SETTINGS = Keepalive(quiet_s=15, dead_s=45)
+SETTINGS = Keepalive(quiet_s=15, answer_s=2, dead_s=8)
+
+
+def listening() -> Liveness:
+    """From 0 on, somebody waits for bytes."""
+    liveness = Liveness(SETTINGS, now=0)
+    liveness.listen(0)
+    return liveness
 
 
 def test_a_side_that_says_nothing_is_reminded() -> None:
-    liveness = Liveness(SETTINGS, now=100)
-    assert liveness.due(100) == Rest(15)
-    liveness.sent(110)
-    assert liveness.due(115) == Rest(10)
-    assert liveness.due(125) == SayAlive()
+    liveness = listening()
+    assert liveness.due(0) == Rest(15)
+    liveness.received(10)
+    assert liveness.due(10) == Rest(5)
+    assert liveness.due(15) == SayAlive()
 
 
-def test_a_silent_side_is_given_up() -> None:
-    liveness = Liveness(SETTINGS, now=0)
-    liveness.listen(0)
-    liveness.sent(40)
-    assert liveness.due(40) == Rest(5)
-    assert liveness.due(45) == GiveUp()
+def test_who_was_told_something_says_a_word_soon() -> None:
+    liveness = listening()
+    liveness.received(1)
+    liveness.told(1)
+    liveness.told(2)
+    assert liveness.due(2) == Rest(1)
+    assert liveness.due(3) == SayAlive()
+    liveness.sent(3)
+    liveness.received(3)
+    assert liveness.due(3) == Rest(15)
+
+
+def test_who_is_too_busy_to_read_says_so() -> None:
+    liveness = listening()
+    liveness.leave(1)
+    assert liveness.due(1) == Rest(1)
+    assert liveness.due(2) == SayAlive()
+    liveness.sent(2)
+    assert liveness.due(2) == Rest(2)
+
+
+def test_silence_after_our_words_is_death() -> None:
+    liveness = listening()
+    liveness.sent(10)
+    assert liveness.due(10) == Rest(8)
+    liveness.sent(14)
+    assert liveness.due(14) == Rest(4)
+    assert liveness.due(18) == GiveUp()
+
+
+def test_silence_of_who_was_told_nothing_is_none() -> None:
+    liveness = listening()
+    assert liveness.due(1000) == SayAlive()
 
 
 def test_a_word_of_theirs_starts_the_count_anew() -> None:
-    liveness = Liveness(SETTINGS, now=0)
-    liveness.listen(0)
-    liveness.received(44)
-    liveness.sent(80)
-    assert liveness.due(80) == Rest(9)
-    assert liveness.due(89) == GiveUp()
+    liveness = listening()
+    liveness.sent(1)
+    liveness.received(8)
+    liveness.sent(12)
+    assert liveness.due(19) == Rest(1)
+    assert liveness.due(20) == GiveUp()
 
 
 def test_who_does_not_read_cannot_blame_the_other() -> None:
-    liveness = Liveness(SETTINGS, now=0)
-    liveness.listen(0)
-    liveness.leave(10)
+    liveness = listening()
+    liveness.sent(0)
+    liveness.leave(5)
     liveness.sent(1000)
-    assert liveness.due(1000) == Rest(15)
+    assert liveness.due(1000) == Rest(2)
     liveness.listen(1000)
-    assert liveness.silent_s(1005) == 15
+    assert liveness.silent_s(1002) == 7
 
 
 def test_reading_in_short_turns_hides_no_silence() -> None:
-    liveness = Liveness(SETTINGS, now=0)
-    for turn in range(45):
+    liveness = listening()
+    liveness.sent(0)
+    for turn in range(8):
         liveness.listen(turn)
         liveness.leave(turn + 1)
-    assert liveness.due(45) == GiveUp()
+    assert liveness.due(8) == GiveUp()
 
 
-@given(st.lists(st.tuples(st.sampled_from(["sent", "received", "listen", "leave"]), st.floats(0, 20))))
+@given(
+    st.lists(st.tuples(st.sampled_from(["sent", "received", "told", "listen", "leave"]), st.floats(0, 20)))
+)
 def test_it_never_asks_to_be_asked_again_at_once(events: list[tuple[str, float]]) -> None:
     """I28: a rest of no time would spin."""
     now, liveness = 0.0, Liveness(SETTINGS, 0)
@@ -69,8 +106,7 @@ def test_it_never_asks_to_be_asked_again_at_once(events: list[tuple[str, float]]
 
 
 def test_doubt_shortens_the_patience_until_a_word_is_heard() -> None:
-    liveness = Liveness(SETTINGS, now=0)
-    liveness.listen(0)
+    liveness = listening()
     liveness.sent(10)
     liveness.doubt(10, within_s=5)
     assert liveness.due(10) == Rest(5)
@@ -78,11 +114,11 @@ def test_doubt_shortens_the_patience_until_a_word_is_heard() -> None:
     assert liveness.due(15) == GiveUp()
     liveness.received(15)
     liveness.sent(15)
-    assert liveness.due(20) == Rest(10)
+    assert liveness.due(20) == Rest(3)
 
 
 def test_doubt_counts_only_while_somebody_listens() -> None:
     liveness = Liveness(SETTINGS, now=0)
     liveness.doubt(0, within_s=5)
     liveness.sent(100)
-    assert liveness.due(100) == Rest(5)
+    assert liveness.due(100) == Rest(2)

@@ -46,7 +46,7 @@ PAUSED = "paused"
 CALLS_NOBODY = "nobody is called from here until `instep up`, only answered"
 NOT_NOW = "paused or removed on the other side"
 NAMED_NOW = "it is one of the remotes there now"
-SIGN_OF_LIFE_WITHIN_S = 5.0
+SIGN_OF_LIFE_WITHIN_S = 3.0
 """A link that is silent for longer after the network changed is dead."""
 
 

@@ -13,8 +13,9 @@ from instep.remotes.aside import Aside
 
 FIRST_TRY_S = 15.0
 """For how long it counts as being connected when nothing is known yet."""
-OLD_TRY_S = 5.0
-"""A try that has taken this long when the network changes is given up: what it sent went elsewhere."""
+OLD_TRY_S = 1.0
+"""A try that has taken this long when the network changes is given up: what it sent went elsewhere, and is
+sent again after 1 second, then after 2 more, then 4 (RFC 6298), which is longer than to begin anew."""
 
 
 @dataclass

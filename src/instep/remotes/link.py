@@ -62,6 +62,7 @@ class Link:
         self._decoder = decoder
         self._outbox = Outbox()
         self._clock = clock
+        self._keepalive = keepalive
         self._liveness = Liveness(keepalive, clock())
         self._end: LinkError | None = None
         self._polite = False
@@ -70,6 +71,8 @@ class Link:
         self._reading: anyio.CancelScope | None = None
         self._read = anyio.Event()
         self._doubted = anyio.Event()
+        self._looks_at = math.inf
+        """When `keep_alive` looks again."""
         self._ping = Ping(0)
         self._pinged_at = clock()
 
@@ -81,7 +84,7 @@ class Link:
         """
         for lane, data in _batches(frames):
             self._check()
-            self._liveness.sent(self._clock())
+            self._spoke()
             if not self._write_directly(lane, data):
                 await self._outbox.put(lane, data)
 
@@ -123,7 +126,7 @@ class Link:
         """
         if within_s is not None:
             self._liveness.doubt(self._clock(), within_s)
-            self._doubted.set()
+            self._look_by(0)
         self._ping = Ping(self._ping.n + 1)
         self._pinged_at = self._clock()
         self._put_now(encode(self._ping))  # lost if there is no room: so the queue cannot grow
@@ -167,6 +170,7 @@ class Link:
             match self._liveness.due(self._clock()):
                 case Rest(seconds):
                     self._doubted = anyio.Event()
+                    self._looks_at = self._clock() + seconds
                     with anyio.move_on_after(seconds):
                         await self._doubted.wait()
                 case SayAlive():
@@ -180,7 +184,7 @@ class Link:
     def _is_handled(self, frame: Frame) -> bool:
         """Sees to what is the link's own business. Raises ProtocolError for what must not come."""
         match frame:
-            case Ping():
+            case Ping():  # by this the other side is answered
                 self._put_now(encode(Pong(frame.n)))
             case Pong():
                 if frame.n == self._ping.n:
@@ -194,6 +198,7 @@ class Link:
             case _:
                 if any(len(oid) != self._oid_bytes for oid in oids_of(frame)):
                     raise ProtocolError(f"An object id in {type(frame).__name__} has the wrong length.")
+                self._was_told()
                 return False
         return True
 
@@ -205,6 +210,8 @@ class Link:
             with anyio.CancelScope() as self._reading:
                 self._decoder.feed(await self._stream.receive(wanted))
                 self._liveness.received(self._clock())
+                if self._decoder.missing_bytes:  # a long frame takes its time
+                    self._was_told()
         except anyio.EndOfStream:
             self._break(PeerGone("The other side closed the connection without a word."))
         except _BROKEN:
@@ -242,8 +249,22 @@ class Link:
 
     def _put_now(self, data: bytes) -> bool:
         """Control frames, written or queued at once. False: there is no room, or no connection any more."""
-        self._liveness.sent(self._clock())
+        self._spoke()
         return self._write_directly(Lane.CONTROL, data) or self._outbox.put_now(Lane.CONTROL, data)
+
+    def _spoke(self) -> None:
+        self._liveness.sent(self._clock())
+        self._look_by(self._keepalive.dead_s)
+
+    def _was_told(self) -> None:
+        self._liveness.told(self._clock())
+        self._look_by(self._keepalive.answer_s)
+
+    def _look_by(self, within_s: float) -> None:
+        """Have `keep_alive` look within this time; most often it does so anyway."""
+        if self._clock() + within_s < self._looks_at:
+            self._looks_at = -math.inf
+            self._doubted.set()
 
     def _check(self) -> None:
         if self._end is not None:
@@ -283,7 +304,7 @@ async def open_link(
     decoder = Decoder(MAX_HELLO)
     decoder.feed(early)
     try:
-        peer, agreement = await greet(stream, decoder, ours, keepalive.dead_s)
+        peer, agreement = await greet(stream, decoder, ours, keepalive.hello_s)
         link = Link(stream, decoder, peer, agreement, dialled=dialled, keepalive=keepalive, clock=clock)
         async with _served(link):
             yield link

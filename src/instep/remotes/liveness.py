@@ -1,8 +1,10 @@
 """When to say that one is alive, and when the other side is to be given up. Pure: the time is handed in.
 
-Each side says something at least every `quiet_s`, whatever its reader is busy with, so a peer that works hard
-is not taken for dead. Silence counts only while somebody listens: who does not read cannot blame the other
-side. All times are seconds of one monotonic clock.
+Who is told something says something within `answer_s`, if only a Ping, and so does who is too busy to read.
+So silence after our own words means death, within seconds, as long as anything is going on; while nothing is,
+a word each `quiet_s` is enough to find it out. What answers only that (a Pong) needs no answer: two that have
+nothing to say fall silent. Silence counts only while somebody listens: who does not read cannot blame the
+other side. All times are seconds of one monotonic clock.
 """
 
 from dataclasses import dataclass
@@ -10,10 +12,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """Speak after `quiet_s` without a word of one's own; give up after `dead_s` without one of theirs."""
+    """Speak after `quiet_s` without a word of one's own, and `answer_s` after one of theirs; give up what has
+    been silent for `dead_s` since we spoke. `hello_s`: patience with whoever was just called."""
 
     quiet_s: float = 15.0
-    dead_s: float = 45.0
+    answer_s: float = 2.0
+    dead_s: float = 8.0
+    hello_s: float = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +44,30 @@ class Liveness:
     def __init__(self, settings: Keepalive, now: float) -> None:
         self._settings = settings
         self._sent_at = now
+        self._owes_since: float | None = None
+        self._waits = False
+        """Whether we have spoken since we last heard anything."""
         self._silent_s = 0.0
         self._listening_since: float | None = None
         self._limit_s = settings.dead_s
 
     def sent(self, now: float) -> None:
         self._sent_at = now
+        self._owes_since = None
+        if not self._waits:
+            self._waits = True
+            self._count_from(now)
 
     def received(self, now: float) -> None:
-        self._silent_s = 0.0
+        """Any bytes."""
+        self._waits = False
         self._limit_s = self._settings.dead_s
-        if self._listening_since is not None:
-            self._listening_since = now
+        self._count_from(now)
+
+    def told(self, now: float) -> None:
+        """The other side said, or began to say, something that wants an answer."""
+        if self._owes_since is None:
+            self._owes_since = now
 
     def doubt(self, now: float, within_s: float) -> None:
         """There is a reason to think that it is dead: only so much more silence, until it says something."""
@@ -66,16 +83,27 @@ class Liveness:
         self._listening_since = None
 
     def silent_s(self, now: float) -> float:
-        """For how long somebody has listened in vain."""
+        """For how long somebody has listened in vain, since we spoke."""
         since = self._listening_since
         return self._silent_s + (0.0 if since is None else max(0.0, now - since))
 
     def due(self, now: float) -> SayAlive | GiveUp | Rest:
-        """What is to be done now. A death is noticed at most `quiet_s` late."""
+        """What is to be done now."""
         silent_s = self.silent_s(now)
-        if silent_s >= self._limit_s:
+        if self._waits and silent_s >= self._limit_s:
             return GiveUp()
-        rest_s = self._sent_at + self._settings.quiet_s - now
+        rest_s = self._speaks_at() - now
         if rest_s <= 0:
             return SayAlive()
-        return Rest(min(rest_s, self._limit_s - silent_s))
+        return Rest(min(rest_s, self._limit_s - silent_s) if self._waits else rest_s)
+
+    def _speaks_at(self) -> float:
+        settings = self._settings
+        is_busy = self._listening_since is None
+        speaks_at = self._sent_at + (settings.answer_s if is_busy else settings.quiet_s)
+        return speaks_at if self._owes_since is None else min(speaks_at, self._owes_since + settings.answer_s)
+
+    def _count_from(self, now: float) -> None:
+        self._silent_s = 0.0
+        if self._listening_since is not None:
+            self._listening_since = now
