@@ -9,7 +9,7 @@ from instep.core.keys import make_key
 from instep.core.types import MODE_EXEC, MODE_FILE, Change, Entry, Key, RelPath
 from instep.remotes.frames import Cancel, Content, Frame, NoContent, Want
 from instep.steps.download import PARTS, WINDOW_BYTES
-from instep.steps.transfer import LARGE_AT_ONCE, SMALL_AT_ONCE
+from instep.steps.transfer import SMALL_AT_ONCE
 from instep.steps.upload import PIECE_BYTES
 from tests.remotes.pairs import Raw
 from tests.remotes.samples import OID
@@ -31,6 +31,13 @@ async def wanted(raw: Raw) -> Want:
     """The next thing that is asked for."""
     while not isinstance(frame := await raw.receive(), Want):
         pass
+    return frame
+
+
+async def of_content(raw: Raw) -> Content:
+    """The next piece that comes."""
+    frame = await content(raw)
+    assert isinstance(frame, Content)
     return frame
 
 
@@ -206,22 +213,53 @@ async def test_a_small_want_is_answered_in_the_middle_of_a_large_one(a: Side) ->
             assert not frame.last, "the whole film went first"
 
 
-async def test_small_content_is_asked_for_while_large_ones_come(a: Side, b: Side) -> None:
+@pytest.mark.parametrize("jobs", [1, 3])
+async def test_small_content_is_asked_for_while_large_ones_come(a: Side, b: Side, jobs: int) -> None:
+    if jobs != 1:
+        a.git("config", "annex.jobs", str(jobs))
+        a.state.repo.config.reload()
     note = big("note")
     key = stored(b, note)
     films = [make_key("SHA256E", (1 << 30) + n, f"{n:064}") for n in range(10)]
     one = Desk(a)
     async with stranger(one) as raw:
         one.transfer.want({film: {p(f"film{n}")} for n, film in enumerate(films)})
-        asked = [await wanted(raw) for _ in range(LARGE_AT_ONCE * PARTS)]
-        assert {want.key for want in asked} == set(films[:LARGE_AT_ONCE])
+        asked = [await wanted(raw) for _ in range(jobs * PARTS)]
+        assert {want.key for want in asked} == set(films[:jobs])
         assert all(want.limit_bytes == WINDOW_BYTES for want in asked), "no more than there is room for"
         await raw.send(Content(asked[0].id, asked[0].offset, 1 << 30, bytes(1 << 20)))
-        one.transfer.want({key: {p("note")}})
+        one.transfer.want({key: {p("note")}})  # and no further film
         want = await wanted(raw)
         await raw.send(Content(want.id, 0, len(note), note, True))
         await one.until(lambda: bool(one.landed))
     assert one.landed == [(key, {p("note")})]
+
+
+async def test_a_limited_giver_sends_small_pieces_and_keeps_its_pace(a: Side) -> None:  # I22
+    film = stored(a, os.urandom(4 << 20))
+    async with stranger(Desk(a)) as raw:
+        await raw.send(Want(1, film, 0, 1 << 20))
+        assert len((await of_content(raw)).data) == PIECE_BYTES, "nothing is limited"
+        assert (await of_content(raw)).last
+        a.git("config", "annex.bwlimit-upload", "1 MiB")
+        a.state.repo.config.reload()
+        began_s = anyio.current_time()
+        await raw.send(Want(2, film, 1 << 20, 1 << 19))
+        pieces = [await of_content(raw) for _ in range(4)]
+    assert {len(piece.data) for piece in pieces} == {1 << 17}
+    assert anyio.current_time() - began_s >= 3 / 8
+
+
+async def test_a_limited_receiver_asks_for_little_at_a_time_and_keeps_its_pace(a: Side) -> None:
+    a.git("config", "annex.bwlimit", "8 MiB")
+    a.state.repo.config.reload()
+    one = Desk(a)
+    async with stranger(one) as raw:
+        one.transfer.want({make_key("SHA256E", 1 << 30, "1" * 64): {p("film")}})
+        began_s = anyio.current_time()
+        asked = [await wanted(raw) for _ in range(PARTS)]
+        assert [want.limit_bytes for want in asked] == [1 << 20] * PARTS
+        assert anyio.current_time() - began_s >= (PARTS - 1) / 8
 
 
 async def test_parts_may_come_mixed(a: Side, b: Side) -> None:

@@ -81,6 +81,11 @@ _DECLARED = (
         "Change it; what it decides about is not added to the folder until then.",
     ),
     Condition(
+        "limit-not-understood",
+        "The limit {subject} is not understood: {detail}",
+        "Change it: git config {subject} '1 MB'; until then it limits nothing.",
+    ),
+    Condition(
         "wanted-not-understood",
         "What this folder wants is not understood: {detail}",
         "Change it: git annex wanted . EXPRESSION; no new content is fetched until then.",

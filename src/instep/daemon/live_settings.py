@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import anyio.to_thread
 
+from instep.annex import limits
 from instep.annex.branch import AnnexBranch
 from instep.annex.errors import SettingError
 from instep.annex.settings import read_settings, remote_rules
@@ -33,6 +34,7 @@ class LiveSettings:
         self._wishes = wishes
         self._board = board
         self._decide_again = decide_again
+        self._faults: set[str] = set()
         self.bell: Mailbox[None] = Mailbox(lambda: None)
 
     async def run(self) -> None:
@@ -51,8 +53,16 @@ class LiveSettings:
     def set_remotes(self) -> None:
         """As the configuration was read last."""
         config = self._state.repo.config
+        self._name_faults(dict(limits.faults(config)))
         rules = {name: remote_rules(config, name) for name in config.remotes()}
         self._peers.set(config.remotes(), rules, config.remote_uuids())
+
+    def _name_faults(self, faults: dict[str, str]) -> None:
+        for name in self._faults - faults.keys():
+            self._board.clear_condition("limit-not-understood", name)
+        for name, value in faults.items():
+            self._board.raise_condition("limit-not-understood", name, value)
+        self._faults = set(faults)
 
     async def _read_settings(self) -> None:
         """One that is not understood decides nothing: what it is about waits, whatever held before."""

@@ -23,6 +23,7 @@ from instep.fs.pour import Progress
 from instep.remotes import same_files
 from instep.remotes.errors import ProtocolError
 from instep.remotes.frames import At, Content, NoContent, Want
+from instep.steps.pace import Pace
 from instep.steps.session import Session
 from instep.steps.state import FolderState
 from instep.steps.stoppable import run_stoppable
@@ -57,6 +58,7 @@ class Download:
         new_id: Callable[["Download"], int],
         moved: Callable[[], None],
         copied: Callable[[], None],
+        pace: Pace,
     ) -> None:
         """`moved` hears of progress; `copied`, of a copy for the work tree that is ready before the annex has
         the content."""
@@ -66,6 +68,7 @@ class Download:
         self._new_id = new_id
         self._moved = moved
         self._copied = copied
+        self._pace = pace
         self._frames, self._arriving = anyio.create_memory_object_stream[Content | NoContent | At](math.inf)
         self._asked_to = 0
         """Up to where it was asked for."""
@@ -136,7 +139,7 @@ class Download:
     # -- from file to file ----------------------------------------------------------------------------
 
     async def _take(self, incoming: IncomingContent) -> Outcome:
-        if self.wanted.is_large and self._sees_its_files:
+        if self.wanted.is_large and self._sees_its_files and not self._pace.is_limited:
             await self._send_want(incoming.offset, by_path=True)
             answer = await self._arriving.receive()
             if isinstance(answer, NoContent):
@@ -208,9 +211,12 @@ class Download:
 
     async def _ask(self, total: int | None) -> int:
         """Asks for the next part; gives where that ends."""
-        limit = WINDOW_BYTES if total is None or total - self._asked_to > WINDOW_BYTES else None
+        window = self._pace.piece(WINDOW_BYTES)
+        rest = None if total is None else max(0, total - self._asked_to)
+        limit = window if rest is None or rest > window else None
+        await self._pace.take(limit or rest or 0)
         await self._send_want(self._asked_to, limit)
-        self._asked_to += limit or max(0, (total or 0) - self._asked_to)
+        self._asked_to += limit or rest or 0
         return self._asked_to
 
     async def _send_want(self, offset: int, limit: int | None = None, *, by_path: bool = False) -> None:

@@ -14,6 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from instep.annex.incoming import drop_partial
+from instep.annex.limits import bytes_per_s, jobs
 from instep.core.keys import size_of
 from instep.core.status import shown
 from instep.core.types import Change, Key, RelPath
@@ -22,6 +23,7 @@ from instep.remotes.frames import At, Cancel, Content, NoContent, Want
 from instep.steps.copies import LARGE_BYTES
 from instep.steps.download import Download, Outcome, need_bytes
 from instep.steps.mailbox import Mailbox
+from instep.steps.pace import Pace
 from instep.steps.session import Session
 from instep.steps.state import FolderState
 from instep.steps.stoppable import run_stoppable
@@ -29,8 +31,10 @@ from instep.steps.upload import Uploads
 from instep.steps.wanted import HERE, Wanted, WantedKeys
 
 SMALL_AT_ONCE = 6
-LARGE_AT_ONCE = 2
-"""Keys asked of one peer at a time: large ones never take the places of small ones."""
+"""Small contents asked of one peer at a time, so that the wire is never idle. Large ones never take their
+places: of those there are as many as `annex.jobs` says."""
+COPIES_AT_ONCE = 2
+"""Large contents put from this annex into the work tree at a time."""
 
 
 Take = Callable[[Wanted, Callable[[], None]], Awaitable[Outcome]]
@@ -178,7 +182,8 @@ class TransferStep:
                 self.bells[name] = Mailbox(lambda: None)
                 uploads.begin(tasks)
                 self.offered(name)
-                await self._start(name, tasks, partial(self._download, session))
+                pace = Pace(lambda: bytes_per_s(self._state.repo.config, name, "download"))
+                await self._start(name, tasks, partial(self._download, session, pace))
         finally:
             uploads.pause()
             del self.bells[name]
@@ -210,7 +215,8 @@ class TransferStep:
         """Begin with what is wanted next, whenever there may be something, as far as places are free."""
         while True:
             await self.bells[name].take()
-            for large, at_once in ((False, SMALL_AT_ONCE), (True, LARGE_AT_ONCE)):
+            large_at_once = COPIES_AT_ONCE if name == HERE else jobs(self._state.repo.config)
+            for large, at_once in ((False, SMALL_AT_ONCE), (True, large_at_once)):
                 while self._wanted.asked(name, large=large) < at_once:
                     wanted = self._wanted.next(name, large=large)
                     if wanted is None:
@@ -228,7 +234,7 @@ class TransferStep:
                 self._wanted.drop(wanted)
             self._ring()
 
-    async def _download(self, session: Session, wanted: Wanted) -> None:
+    async def _download(self, session: Session, pace: Pace, wanted: Wanted) -> None:
         idents: list[tuple[str, int]] = []
 
         def new_id(download: Download) -> int:
@@ -241,7 +247,8 @@ class TransferStep:
             self._progress(session.name, wanted)
 
         async def run() -> None:
-            download = Download(self._state, session, wanted, new_id, moved, partial(self._copy_came, wanted))
+            copied = partial(self._copy_came, wanted)
+            download = Download(self._state, session, wanted, new_id, moved, copied, pace)
             self._came(session.name, wanted, await download.run())
 
         try:

@@ -8,10 +8,12 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from instep.annex.limits import bytes_per_s
 from instep.core.status import shown
 from instep.core.types import Key
 from instep.remotes.errors import LinkError, ProtocolError
 from instep.remotes.frames import At, Cancel, Content, NoContent, Want
+from instep.steps.pace import Pace
 from instep.steps.session import Session
 from instep.steps.state import FolderState
 
@@ -32,6 +34,7 @@ class Uploads:
         self._state = state
         self._tasks: TaskGroup | None = None
         self._suspect = suspect
+        self._pace = Pace(lambda: bytes_per_s(state.repo.config, session.name, "upload"))
         self._given: dict[tuple[Key, bool], None] = {}
         self._open: dict[int, anyio.CancelScope] = {}
         self._waiting: dict[int, Want] = {}
@@ -98,7 +101,7 @@ class Uploads:
     async def _send(self, want: Want) -> None:
         link = self.session.link
         try:
-            if want.by_path and link.agreement.protocol >= 2:
+            if want.by_path and link.agreement.protocol >= 2 and not self._pace.is_limited:
                 path = await anyio.to_thread.run_sync(self._state.store.find, want.key)
                 if path is not None:
                     await link.send(At(want.id, path))
@@ -113,8 +116,9 @@ class Uploads:
         end = min(total, want.offset + want.limit_bytes)
         offset = want.offset
         while True:
-            count = max(0, min(PIECE_BYTES, end - offset))
+            count = max(0, min(self._pace.piece(PIECE_BYTES), end - offset))
             data = await anyio.to_thread.run_sync(os.pread, file.fileno(), count, offset)
+            await self._pace.take(len(data))
             last = offset + len(data) >= end or not data
             await self.session.link.send(Content(want.id, offset, total, data, last))
             offset += len(data)
