@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio.abc import UNIXSocketStream
 
-from instep.remotes.frames import Frame, Hello, Ping
+from instep.remotes.frames import Frame, Hello, Ping, Pong
 from instep.remotes.link import Link, open_link
 from instep.remotes.liveness import Keepalive
 from instep.remotes.wire import Decoder, encode
@@ -37,6 +37,12 @@ class Raw:
         """The next frame. Raises anyio.EndOfStream, anyio.BrokenResourceError."""
         while (frame := self._decoder.next_frame()) is None:
             self._decoder.feed(await self.stream.receive())
+        return frame
+
+    async def read(self) -> Frame:
+        """The next frame that is no Ping; those are answered."""
+        while isinstance(frame := await self.receive(), Ping):
+            await self.send(Pong(frame.n))
         return frame
 
 

@@ -42,6 +42,12 @@ pytestmark = pytest.mark.anyio
 OWN = (Hello, Ping, Pong, Bye)
 
 
+async def drain(link: Link) -> None:
+    """Read and forget."""
+    async for _ in link:
+        pass
+
+
 async def test_every_frame_arrives() -> None:
     frames = [sample for sample in SAMPLES if not isinstance(sample, OWN)]
     async with link_pair() as (a, b):
@@ -76,7 +82,8 @@ async def test_history_goes_before_content_and_control_before_both() -> None:
         await link.send(Pack(b"p", last=True), MOVE)
         await link.send(objects, MOVE, heads)
         link.post(Moved(1, "durable"))
-        got = [await raw.receive() for _ in range(10)]
+        tasks.start_soon(drain, link)
+        got = [await raw.read() for _ in range(10)]
         assert got[0] == content[0]  # it was under way
         assert got[1:] == [
             heads,
@@ -87,6 +94,7 @@ async def test_history_goes_before_content_and_control_before_both() -> None:
             MOVE,
             *content[1:],
         ]
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_sender_of_content_goes_at_the_pace_of_the_reader() -> None:
@@ -102,12 +110,35 @@ async def test_a_sender_of_content_goes_at_the_pace_of_the_reader() -> None:
         await anyio.wait_all_tasks_blocked()
         assert len(sent) <= 4
         await link.send(Want(1, KEY))  # does not wait
-        while not isinstance(await raw.receive(), Want):
+        tasks.start_soon(drain, link)
+        while not isinstance(await raw.read(), Want):
             pass
         for _ in range(39):
-            await raw.receive()
+            await raw.read()
         await anyio.wait_all_tasks_blocked()
         assert len(sent) == 40
+        tasks.cancel_scope.cancel()
+
+
+async def test_content_waits_for_what_is_under_way_and_nothing_else_does() -> None:
+    """A side that reads and does not say how far has so much on its way and no more."""
+    async with link_and_raw() as (link, raw), anyio.create_task_group() as tasks:
+
+        async def send_content() -> None:
+            for n in range(4):
+                await link.send(Content(1, n << 20, 4 << 20, BULK))
+
+        tasks.start_soon(drain, link)
+        tasks.start_soon(send_content)
+        got = [await raw.receive(), await raw.receive()]
+        assert [type(frame) for frame in got] == [Content, Ping]
+        with anyio.move_on_after(0.05):
+            pytest.fail(f"{await raw.receive()} came")
+        await link.send(MOVE)
+        assert await raw.receive() == MOVE
+        await raw.send(Pong(got[1].n if isinstance(got[1], Ping) else 0))
+        assert isinstance(await raw.receive(), Content)
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_cancelled_send_tears_no_frame() -> None:
@@ -209,7 +240,8 @@ async def test_a_link_on_which_nothing_is_said_is_silent() -> None:  # I28
                 tasks.start_soon(anext, link)
                 ping = await raw.receive()
                 assert isinstance(ping, Ping)
-                await raw.send(Pong(ping.n))
+                await raw.send(Pong(ping.n), Ping(7))
+                assert await raw.receive() == Pong(7)
                 await raw.receive()
                 pytest.fail("there was nothing to say")
         assert listening.cancelled_caught

@@ -53,6 +53,13 @@ def test_silence_after_our_words_is_death() -> None:
     assert liveness.due(18) == GiveUp()
 
 
+def test_nobody_answers_an_answer() -> None:
+    liveness = listening()
+    liveness.received(1)
+    liveness.sent(1, is_answer=True)
+    assert liveness.due(15) == Rest(1)
+
+
 def test_silence_of_who_was_told_nothing_is_none() -> None:
     liveness = listening()
     assert liveness.due(1000) == SayAlive()

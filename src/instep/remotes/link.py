@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
-from itertools import groupby
+from itertools import count, groupby
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
@@ -20,6 +20,7 @@ from instep.remotes.greet import greet
 from instep.remotes.hello import Agreement
 from instep.remotes.liveness import GiveUp, Keepalive, Liveness, Rest, SayAlive
 from instep.remotes.outbox import Outbox
+from instep.remotes.window import Window
 from instep.remotes.wire import MAX_HELLO, Decoder, encode
 
 READ_BYTES = 64 << 10
@@ -74,6 +75,8 @@ class Link:
         self._looks_at = math.inf
         """When `keep_alive` looks again."""
         self._ping = Ping(0)
+        self._pings = count(1)
+        self._window = Window()
         self._pinged_at = clock()
 
     async def send(self, *frames: Frame) -> None:
@@ -119,6 +122,11 @@ class Link:
             raise StopAsyncIteration
         raise self._end
 
+    @property
+    def piece_bytes(self) -> int:
+        """A frame of content should not be longer: what comes behind it waits for all of it."""
+        return self._window.piece_bytes
+
     def probe(self, within_s: float | None = None) -> None:
         """Asks for a sign of life, because the network changed, say. The answer updates `round_trip_s`.
 
@@ -127,7 +135,8 @@ class Link:
         if within_s is not None:
             self._liveness.doubt(self._clock(), within_s)
             self._look_by(0)
-        self._ping = Ping(self._ping.n + 1)
+            self._window.forget()
+        self._ping = self._next_ping()
         self._pinged_at = self._clock()
         self._put_now(encode(self._ping))  # lost if there is no room: so the queue cannot grow
 
@@ -150,7 +159,10 @@ class Link:
         with self._writing:
             try:
                 while True:
-                    await self._stream.send(await self._outbox.take())
+                    data = await self._outbox.take()
+                    await self._stream.send(data)
+                    if self._outbox.taken is Lane.CONTENT:
+                        self._content_left(len(data))
             except LinkError:
                 pass
             except _BROKEN:
@@ -181,14 +193,29 @@ class Link:
                         PeerGone(f"Nothing was heard from the other side for {silent_s:.0f} seconds.")
                     )
 
+    def _next_ping(self) -> Ping:
+        return Ping(next(self._pings))
+
+    def _content_left(self, count_bytes: int) -> None:
+        """Content went out: from time to time it is followed by a mark, and then it may have to wait."""
+        window = self._window
+        window.sent(count_bytes)
+        if window.wants_mark:
+            ping = self._next_ping()
+            if self._put_now(encode(ping)):
+                window.marked(ping.n, self._clock())
+        self._outbox.hold_content(window.is_full)
+
     def _is_handled(self, frame: Frame) -> bool:
         """Sees to what is the link's own business. Raises ProtocolError for what must not come."""
         match frame:
             case Ping():  # by this the other side is answered
-                self._put_now(encode(Pong(frame.n)))
+                self._put_now(encode(Pong(frame.n)), is_answer=True)
             case Pong():
                 if frame.n == self._ping.n:
                     self.round_trip_s = self._clock() - self._pinged_at
+                self._window.came_back(frame.n, self._clock())
+                self._outbox.hold_content(self._window.is_full)
             case Bye():
                 self.farewell = frame.reason
                 said = f": {frame.reason}" if frame.reason else "."
@@ -247,13 +274,13 @@ class Link:
             raise
         return written > 0
 
-    def _put_now(self, data: bytes) -> bool:
+    def _put_now(self, data: bytes, *, is_answer: bool = False) -> bool:
         """Control frames, written or queued at once. False: there is no room, or no connection any more."""
-        self._spoke()
+        self._spoke(is_answer=is_answer)
         return self._write_directly(Lane.CONTROL, data) or self._outbox.put_now(Lane.CONTROL, data)
 
-    def _spoke(self) -> None:
-        self._liveness.sent(self._clock())
+    def _spoke(self, *, is_answer: bool = False) -> None:
+        self._liveness.sent(self._clock(), is_answer=is_answer)
         self._look_by(self._keepalive.dead_s)
 
     def _was_told(self) -> None:

@@ -51,10 +51,11 @@ class Liveness:
         self._listening_since: float | None = None
         self._limit_s = settings.dead_s
 
-    def sent(self, now: float) -> None:
+    def sent(self, now: float, *, is_answer: bool = False) -> None:
+        """`is_answer`: a Pong, which nobody answers."""
         self._sent_at = now
         self._owes_since = None
-        if not self._waits:
+        if not self._waits and not is_answer:
             self._waits = True
             self._count_from(now)
 

@@ -58,6 +58,9 @@ class Outbox:
         self._queues = [_Queue(limits_bytes[lane]) for lane in Lane]
         self._torn = b""
         self._writing = False
+        self._holds_content = False
+        self.taken: Lane = Lane.CONTROL
+        """The lane of what was taken last."""
         self._refusal: LinkError | None = None
         self._error: LinkError | None = None
         self._filled = anyio.Event()
@@ -66,7 +69,7 @@ class Outbox:
     @property
     def is_idle(self) -> bool:
         """Nothing waits and nothing is being written: one may write to the connection oneself."""
-        return not self._writing and self._refusal is None and self._is_empty
+        return not self._writing and self._refusal is None and not self._torn and self._next() is None
 
     async def put(self, lane: Lane, data: bytes) -> None:
         """Hands over frames of one lane, first come, first served; waits while the lane is full."""
@@ -98,17 +101,30 @@ class Outbox:
     async def take(self) -> bytes:
         """The next bytes to write, for the one writer; that they are written is said by taking again."""
         self._writing = False
-        while self._is_empty:
+        while (queue := self._next()) is None and not self._torn:
             self._check()
-            self._emptied.set()
+            if self._is_empty:
+                self._emptied.set()
             self._filled = anyio.Event()
             await self._filled.wait()
         self._check()
         self._writing = True
-        if self._torn:
+        if self._torn or queue is None:
             data, self._torn = self._torn, b""
             return data
-        return next(queue for queue in self._queues if queue.frames).pop()
+        self.taken = Lane(self._queues.index(queue))
+        return queue.pop()
+
+    def hold_content(self, held: bool) -> None:
+        """Whether content waits, however idle the connection is."""
+        if self._holds_content and not held:
+            self._filled.set()
+        self._holds_content = held
+
+    def _next(self) -> _Queue | None:
+        """The first queue from which something may go."""
+        queues = self._queues[: Lane.CONTENT] if self._holds_content else self._queues
+        return next((queue for queue in queues if queue.frames), None)
 
     async def drain(self, farewell: bytes, refusal: LinkError) -> None:
         """Forgets what is no control frame, puts `farewell` last and waits until all is written.

@@ -116,7 +116,8 @@ class Uploads:
         end = min(total, want.offset + want.limit_bytes)
         offset = want.offset
         while True:
-            count = max(0, min(self._pace.piece(PIECE_BYTES), end - offset))
+            piece_bytes = min(self._pace.piece(PIECE_BYTES), self.session.link.piece_bytes)
+            count = max(0, min(piece_bytes, end - offset))
             data = await anyio.to_thread.run_sync(os.pread, file.fileno(), count, offset)
             await self._pace.take(len(data))
             last = offset + len(data) >= end or not data
