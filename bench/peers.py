@@ -33,6 +33,7 @@ class Peer:
             "XDG_RUNTIME_DIR": str(work / "run"),
             "GIT_CONFIG_NOSYSTEM": "1",
             "LANG": "C.UTF-8",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "PATH": os.pathsep.join([str(self._bin), scripts, os.environ.get("PATH", os.defpath)]),
         }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .network import DELAYED, FULL_LINE, HUB, RECONNECT
 from .records import Record, Results, joined, number
 from .workloads import BURST_WITHIN_S, SINGLES_FOR_S, Size
 
@@ -35,6 +36,11 @@ def file_among_many(workload: str) -> Figure:
 def over_ssh(results: Results) -> float | None:
     """instep's median over ssh over that on one machine."""
     return _ratio(results.median(OVER_SSH, INSTEP), results.median("latency", INSTEP))
+
+
+def through_a_hub(results: Results) -> float | None:
+    """instep's median by way of a third computer over that of the direct link."""
+    return _ratio(results.median(HUB, INSTEP), results.median(OVER_SSH, INSTEP))
 
 
 def beside(workload: str, name: str, other: str) -> Figure:
@@ -71,6 +77,10 @@ TARGETS: list[Target] = [
     Target("one file: instep / git by hand", over("latency", HAND), 1 / 2.5),
     Target("one file over ssh: instep / assistant", over(OVER_SSH, ASSISTANT), 1 / 25),
     Target("one file: instep over ssh / on one machine", over_ssh, 2),
+    Target("one file through a hub / over ssh", through_a_hub, 3),
+    Target("one file over 50 ms one way", lambda r: r.median(DELAYED, INSTEP), 0.15, "s"),
+    Target("one file during a 1 GiB upload / idle", beside(FULL_LINE, "during", "idle"), 5),
+    Target("network back: a file that waited is there", lambda r: r.median(RECONNECT, INSTEP), 2, "s"),
     Target("one file among 100,000 / among 1,000", file_among_many(BIG), 2.5),
     Target("one file among 1,000,000 / among 1,000", file_among_many(HUGE), 3),
     Target("burst: instep / creating + rsync -a", over("burst", RSYNC), 3),

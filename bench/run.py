@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import instep
 
-from . import profile, settled, workloads
+from . import network, profile, settled, workloads
 from .machine import describe
 from .peers import Assistant, CopyAndHash, HandGit, Instep, Peer, Rsync
 from .processes import adopt_orphans, end_all
@@ -42,6 +42,16 @@ PLAN: list[tuple[Workload, list[type[Peer]]]] = [
         Workload(OVER_SSH, workloads.one_at_a_time, workloads.small, within_s=SINGLE_WITHIN_S),
         [InstepOverSsh, AssistantOverSsh],
     ),
+    (
+        Workload(network.HUB, workloads.one_at_a_time, workloads.small, within_s=SINGLE_WITHIN_S),
+        [network.InstepByHub],
+    ),
+    (
+        Workload(network.DELAYED, workloads.one_at_a_time, workloads.small, within_s=SINGLE_WITHIN_S),
+        [network.InstepFarAway],
+    ),
+    (Workload(network.FULL_LINE, network.during_an_upload, within_s=SINGLE_WITHIN_S), [InstepOverSsh]),
+    (Workload(network.RECONNECT, network.reconnect, within_s=SINGLE_WITHIN_S), [network.InstepOnAWire]),
     (
         Workload("burst", workloads.burst, in_turns=True, within_s=BURST_WITHIN_S),
         [Instep, Rsync, Unison, Syncthing, HandGit, Assistant],
@@ -78,7 +88,7 @@ def measure(workload: Workload, kind: type[Peer], size: Size) -> Record:
     record = Record(workload.name, kind.name, time.time(), os.getloadavg()[0], workload.within_s)
     try:
         peer = kind(work)
-        peer.a.mkdir()
+        peer.a.mkdir(exist_ok=True)
         workload.prepare(peer, size)
         start = time.perf_counter()
         peer.start()

@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,12 +20,16 @@ from .worktree import Name
 PORT = 22
 GRAPHS: dict[str, tuple[int, tuple[tuple[int, int], ...]]] = {
     "chain of three": (3, ((0, 1), (1, 2))),
+    "star of three": (3, ((1, 0), (2, 0))),
     "ring of three": (3, ((0, 1), (1, 2), (2, 0))),
     "chain of five": (5, ((0, 1), (1, 2), (2, 3), (3, 4))),
     "star of five": (5, ((1, 0), (2, 0), (3, 0), (4, 0))),
     "ring of five": (5, ((0, 1), (1, 2), (2, 3), (3, 4), (4, 0))),
 }
 """How many hosts there are, and who calls whom."""
+
+Graph = Callable[[str], "Hosts"]
+"""Makes the hosts of a graph, with their folders in step: the fixture `graph`."""
 
 
 class Hosts(Cluster):
@@ -126,3 +130,8 @@ class Hosts(Cluster):
         assert ssh is not None, "openssh-client is not installed"
         (self._bin / "ssh").write_text(f'#!/bin/sh\nexec {ssh} -F {shlex.quote(str(keys))}/config "$@"\n')
         (self._bin / "ssh").chmod(0o755)
+
+
+def reached(hosts: Hosts, folder: Path) -> int:
+    """How many others this folder is connected with: those that it calls, and those that call it."""
+    return sum(remote["reachable"] for remote in hosts.status(folder)["remotes"])
