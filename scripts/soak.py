@@ -46,6 +46,10 @@ TURNS = [
     [f"{SYSTEM}test_power_cut.py", "-k", "promised"],
     [f"{SYSTEM}test_faults.py", "-k", "forgotten"],
     [f"{SYSTEM}test_hostile_writers.py"],
+    [f"{SYSTEM}test_graphs.py", "-k", "busy"],
+    [f"{SYSTEM}test_network_parts.py", "-k", "random"],
+    [f"{SYSTEM}test_cut.py", "-k", "session"],
+    [f"{SYSTEM}test_cut.py", "-k", "large"],
 ]
 """pytest's arguments for each run of a round; after each round follows one file of properties."""
 PROPERTIES = ["tests/core", "tests/git", "tests/annex", "tests/remotes", "tests/steps", "tests/fs"]

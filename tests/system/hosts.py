@@ -19,6 +19,7 @@ from .worktree import Name
 
 PORT = 22
 GRAPHS: dict[str, tuple[int, tuple[tuple[int, int], ...]]] = {
+    "pair": (2, ((0, 1),)),
     "chain of three": (3, ((0, 1), (1, 2))),
     "star of three": (3, ((1, 0), (2, 0))),
     "ring of three": (3, ((0, 1), (1, 2), (2, 0))),

@@ -13,12 +13,28 @@ import pytest
 
 from tests.conftest import run_git
 
+from .far_pair import FarPair
 from .harness import Pair
 from .ledger import Ledger, lost
 from .silence import assert_silence, assert_whole
+from .sshd import FarComputer
 from .worktree import Name, read, write
 
 (LIBRARY,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+
+
+PAST, FUTURE, RIGHT = "@1970-01-02 00:00:00", "@2036-06-01 00:00:00", "+0"
+
+
+def faked(time: Path) -> dict[str, str]:
+    """The environment of a process that lives by the time in this file."""
+    return {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(time),
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_NO_CACHE": "1",
+        "NO_FAKE_STAT": "1",
+    }
 
 
 class OddPair(Pair):
@@ -34,13 +50,24 @@ class OddPair(Pair):
     def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
         if self.b not in args or self.a in args:
             return {}
-        return {
-            "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self._time),
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_NO_CACHE": "1",
-            "NO_FAKE_STAT": "1",
-        }
+        return faked(self._time)
+
+
+class OddFarPair(FarPair):
+    """The same over ssh: it is the far computer's clock."""
+
+    def __init__(self, top: Path) -> None:
+        super().__init__(top)
+        self._clock = top / "time"
+        self.set_clock(PAST)
+        self.far = FarComputer(top / "odd", mark=self.mark | faked(self._clock))
+        self.b = self.far.home / "Docs"
+
+    def set_clock(self, text: str) -> None:
+        self._clock.write_text(text + "\n")
+
+    def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
+        return self.far.environment | faked(self._clock) if self.b in args else {}
 
 
 @pytest.fixture
@@ -59,9 +86,6 @@ def work(pair: Pair, ledgers: dict[Path, Ledger], number: int) -> None:
     if number:
         os.unlink(pair.a / f"a/{number - 1}")
         ledgers[pair.a].removed(f"a/{number - 1}".encode())
-
-
-PAST, FUTURE, RIGHT = "@1970-01-02 00:00:00", "@2036-06-01 00:00:00", "+0"
 
 
 def test_a_clock_that_is_decades_wrong(odd: OddPair) -> None:
@@ -86,3 +110,20 @@ def test_a_clock_that_is_decades_wrong(odd: OddPair) -> None:
     for folder in ledgers:
         assert_whole(folder)
         run_git(folder, "annex", "fsck", "--quiet")
+
+
+def test_a_far_computer_whose_clock_is_decades_wrong(tmp_path: Path) -> None:
+    with OddFarPair(tmp_path) as odd:
+        odd.up()
+        ledgers = {odd.a: Ledger(), odd.b: Ledger()}
+        for number, text in enumerate([PAST, FUTURE, PAST]):
+            odd.set_clock(text)
+            work(odd, ledgers, number)
+            odd.settle()
+            for ledger in ledgers.values():
+                ledger.keep()
+        assert_silence(*ledgers)  # I13
+        assert lost(ledgers.values(), list(ledgers)) == []
+        assert odd.differences() == []
+        dates = run_git(odd.a, "log", "--format=%cs").decode().split()
+        assert {day[:4] for day in dates} > {PAST[1:5], FUTURE[1:5]}, "the clock was wrong indeed"

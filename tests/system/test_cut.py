@@ -1,0 +1,121 @@
+"""The connection is cut in the middle of everything: the next one goes on from there, and nothing is lost."""
+
+import os
+import random
+import signal
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run_git
+
+from .chance import SOAK, seed_of_run
+from .far_pair import FarPair
+from .harness import eventually
+from .ledger import Ledger, lost
+from .worktree import write
+
+MIB = 1 << 20
+FILM_BYTES = 2048 * MIB if SOAK else 64 * MIB
+CUTS = 10
+MOST_FRAMES = 60
+"""No session of these edits has more."""
+
+
+class CutPair(FarPair):
+    """Whose ssh goes through `cutter.py`."""
+
+    def __init__(self, top: Path) -> None:
+        super().__init__(top)
+        self._plan, self._seen = top / "plan", top / "seen"
+        self._seen.touch()
+        self._here.setenv("GIT_SSH_COMMAND", f"{sys.executable} {Path(__file__).parent}/cutter.py")
+        self._here.setenv("CUTTER_SSH", str(self.far.bin / "ssh"))
+        self._here.setenv("CUTTER_PLAN", str(self._plan))
+        self._here.setenv("CUTTER_SEEN", str(self._seen))
+
+    def cut(self) -> None:
+        """The connection that there is."""
+        eventually(self.ssh_processes, "there is one")
+        for pid in self.ssh_processes():
+            os.kill(pid, signal.SIGKILL)
+
+    def cut_after(self, frames: int) -> bool:
+        """The next link, and let the one after it live. Whether it had so many."""
+        before = len(self._seen.read_text())
+        self._plan.write_text(str(frames))
+        self.cut()
+        eventually(lambda: not self._plan.read_text(), "a new link began")
+        self.assert_equal()
+        return len(self._seen.read_text()) > before
+
+
+@pytest.fixture
+def cut_pair(tmp_path: Path) -> Iterator[CutPair]:
+    with CutPair(tmp_path) as pair:
+        yield pair.up()
+
+
+def boundaries() -> Iterator[int]:
+    """All in a soak; else some that the seed chooses, and one behind the end."""
+    if SOAK:
+        return count(1)
+    chance = random.Random(seed_of_run())
+    return iter([*sorted(chance.sample(range(1, 16), 3)), MOST_FRAMES])
+
+
+@pytest.mark.timeout(900)
+def test_a_session_that_is_cut_at_any_frame(cut_pair: CutPair) -> None:  # I1 I13 I27
+    """Edits, a deletion and content on both sides wait for the session that is cut."""
+    ledgers = {cut_pair.a: Ledger(), cut_pair.b: Ledger()}
+    cuts, was_cut = 0, True
+    for frames in boundaries():
+        for folder, ledger in ledgers.items():
+            for name, data in (("both", b"%d" % frames), ("film", os.urandom(300_000))):
+                write(folder, f"{folder.name} {name}", data)
+                ledger.wrote(f"{folder.name} {name}".encode(), data)
+            write(folder, "notes", f"{folder.name} {frames}\n".encode() * 20)
+            (folder / f"{folder.name} gone").unlink(missing_ok=True)
+            write(folder, f"{folder.name} {frames}", b"to go\n")
+        was_cut = cut_pair.cut_after(frames)
+        for ledger in ledgers.values():
+            ledger.keep()
+        if not was_cut:
+            break
+        cuts += 1
+    assert cuts >= 3, "so many frames there are"
+    assert not was_cut, "more frames than were counted on"
+    assert lost(ledgers.values(), list(ledgers)) == []
+
+
+@pytest.mark.timeout(900)
+def test_a_large_file_that_is_cut_again_and_again(cut_pair: CutPair) -> None:  # I27
+    """It goes on where it was each time: what came is never fetched again, and stays the same file."""
+    run_git(cut_pair.a, "config", "annex.bwlimit", str(FILM_BYTES // 5))
+    film = cut_pair.a / "film"
+    with film.open("wb") as file:
+        for _ in range(FILM_BYTES // MIB):
+            file.write(os.urandom(MIB))
+    partials = cut_pair.b / ".git/annex/tmp"
+    sizes, inodes = [0], set[int]()
+    for number in range(CUTS):
+        least = max(sizes[-1], FILM_BYTES * number // (2 * CUTS))
+        eventually(lambda: size_of(partials) > least, "it goes on")  # noqa: B023
+        cut_pair.cut()
+        (partial,) = partials.iterdir()
+        sizes.append(partial.stat().st_size)
+        inodes.add(partial.stat().st_ino)
+    assert sizes == sorted(sizes)
+    run_git(cut_pair.a, "config", "--unset", "annex.bwlimit")
+    cut_pair.assert_equal()
+    objects = [path for path in (cut_pair.b / ".git/annex/objects").rglob("*") if path.is_file()]
+    assert {path.stat().st_ino for path in objects} == inodes
+    assert len(inodes) == 1
+
+
+def size_of(partials: Path) -> int:
+    """Of what has come so far, of the one file."""
+    return sum(path.stat().st_size for path in partials.iterdir())
