@@ -158,6 +158,12 @@ def _what_was_done(size: Size) -> str:
 - **large**: one file of {size.large_mib} MiB, from its close.
 - **rename**: a directory of {size.renamed_files} files of 4 KiB, until all new names are there and no old
   one is.
+- **latency through a hub**: the same, over ssh to a third folder and from there to the other one.
+- **latency over 50 ms**: the same, with everything between the two computers 50 ms late (`bench/delay.py`).
+- **text edit during an upload**: such files while nothing else goes on, and while one of
+  {2 * size.large_mib} MiB is on its way over the same connection.
+- **reconnect**: a wire is pulled out until that was noticed, and put in again; from then until a file that
+  was written meanwhile is over there.
 - **commands**: what a person waits for, in a folder of {size.few_files:,} files.
 - **100,000 files**, **1,000,000 files**: the same single files and burst among so many (in this run
   {size.big_folder_files:,} and {size.huge_folder_files:,}). *set up*: until both stand, the first

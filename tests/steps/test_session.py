@@ -46,6 +46,20 @@ async def test_what_one_side_has_the_other_gets(a: Side, b: Side) -> None:
     assert same(a, b) == {"one": b"1", "two": b"2", "three": b"3"}
 
 
+@pytest.mark.parametrize("limit", ["", "1 MB"])
+async def test_content_goes_along_with_its_commit_unless_that_is_limited(a: Side, limit: str) -> None:
+    if limit:
+        a.git("config", "annex.bwlimit-upload", limit)
+        a.state.repo.config.reload()
+    a.save("film", big("film"))
+    one, got = Desk(a), list[Frame]()
+    async with stranger(one) as raw:
+        await raw.send(Heads("main", None, None, settled=True))
+        while not (got and isinstance(got[-1], Move)):
+            got.append(await raw.receive())
+    assert any(isinstance(frame, Inline) for frame in got) is not bool(limit)
+
+
 async def test_both_at_once_come_to_one_head_and_fall_silent(a: Side, b: Side) -> None:  # I13 I14
     a.save("x", "a")
     a.save("mine", "1")

@@ -13,6 +13,7 @@ from typing import Protocol, assert_never
 import anyio
 import anyio.to_thread
 
+from instep.annex.limits import bytes_per_s
 from instep.core.faults import fault_of
 from instep.core.keys import hash_of, new_hash
 from instep.core.types import Key, Object, Oid
@@ -207,10 +208,8 @@ class Session:
             self._answered = anyio.Event()
             await self._answered.wait()
         have = self._has.all()
-        is_branch = ref not in ANNEX_REFS
-        frames = await anyio.to_thread.run_sync(
-            lambda: raw_frames(self._state, tip, have, contents=is_branch)
-        )
+        contents = ref not in ANNEX_REFS and not self._is_limited  # else they are asked for, at their pace
+        frames = await anyio.to_thread.run_sync(lambda: raw_frames(self._state, tip, have, contents=contents))
         if frames is None:
             if not await anyio.to_thread.run_sync(self._state.repo.objects.has, tip):
                 return  # it was on its way to our disk, which refused it (ADR 5)
@@ -233,6 +232,10 @@ class Session:
             following = await anyio.to_thread.run_sync(next, stream, None)
             await self.link.send(Pack(piece, following is None))
             piece = following
+
+    @property
+    def _is_limited(self) -> bool:
+        return bytes_per_s(self._state.repo.config, self.name, "upload") is not None
 
     @property
     def _same_branch(self) -> bool:
