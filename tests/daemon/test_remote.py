@@ -61,6 +61,9 @@ async def test_a_try_that_hangs_while_the_network_changes_is_made_again() -> Non
         remote.network_changed()
         await anyio.wait_all_tasks_blocked()
         assert len(started) == 2
+        remote.network_changed()  # an address more: the new try has gone the new way
+        await anyio.wait_all_tasks_blocked()
+        assert len(started) == 2
         tasks.cancel_scope.cancel()
 
 

@@ -16,6 +16,8 @@ FIRST_TRY_S = 15.0
 OLD_TRY_S = 1.0
 """A try that has taken this long when the network changes is given up: what it sent went elsewhere, and is
 sent again after 1 second, then after 2 more, then 4 (RFC 6298), which is longer than to begin anew."""
+NEW_TRY_S = 5.0
+"""So is one that began at a change of the network, after this time: addresses and routes come one by one."""
 
 
 @dataclass
@@ -42,7 +44,9 @@ class Remote:
     aside: Aside = field(default_factory=Aside)
     exchange: Exchange | None = None
     old_try_s: float = OLD_TRY_S
+    new_try_s: float = NEW_TRY_S
     _anew: bool = False
+    _began_anew: bool = False
     _trying: anyio.CancelScope | None = None
     _trying_since_s: float = 0.0
 
@@ -57,7 +61,8 @@ class Remote:
         """Try again now, and from then on as often as at first."""
         self._anew = True
         self.wake.set()
-        if self._trying is not None and anyio.current_time() - self._trying_since_s >= self.old_try_s:
+        patience_s = self.new_try_s if self._began_anew else self.old_try_s
+        if self._trying is not None and anyio.current_time() - self._trying_since_s >= patience_s:
             self._trying.cancel()
 
     def has_been_tried(self, told: Callable[[], None]) -> None:
@@ -77,8 +82,9 @@ class Remote:
             self.has_been_tried(told)
             with anyio.move_on_after(backoff.delay_s(attempt, random.random())):
                 await self.wake.wait()
-            if self._anew:
-                self._anew, attempt = False, 0
+            self._began_anew, self._anew = self._anew, False
+            if self._began_anew:
+                attempt = 0
 
     async def _not_for_ever(self, told: Callable[[], None]) -> None:
         """A host that does not even refuse keeps nobody waiting. # I25"""
