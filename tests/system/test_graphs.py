@@ -13,7 +13,7 @@ from .hosts import GRAPHS, Graph, reached
 from .worktree import read, write
 
 ROUND_S = 10.0 if SOAK else 1.0
-NAMES = list(GRAPHS) if SOAK else ["chain of three", "star of five", "ring of five"]
+NAMES = list(GRAPHS) if SOAK else ["chain of three", "ring of five"]
 
 
 @pytest.mark.parametrize("name", NAMES)
