@@ -21,8 +21,8 @@ from .worktree import write
 MIB = 1 << 20
 FILM_BYTES = 2048 * MIB if SOAK else 64 * MIB
 CUTS = 10
-MOST_FRAMES = 60
-"""No session of these edits has more."""
+SOME_FRAMES, MOST_FRAMES = 6, 60
+"""Every session of these edits has the first number, and none has the second."""
 
 
 class CutPair(FarPair):
@@ -64,7 +64,7 @@ def boundaries() -> Iterator[int]:
     if SOAK:
         return count(1)
     chance = random.Random(seed_of_run())
-    return iter([*sorted(chance.sample(range(1, 16), 3)), MOST_FRAMES])
+    return iter([*sorted(chance.sample(range(1, SOME_FRAMES), 2)), MOST_FRAMES])
 
 
 @pytest.mark.timeout(900)
@@ -86,7 +86,7 @@ def test_a_session_that_is_cut_at_any_frame(cut_pair: CutPair) -> None:  # I1 I1
         if not was_cut:
             break
         cuts += 1
-    assert cuts >= 3, "so many frames there are"
+    assert cuts >= 2, "so many frames there are"
     assert not was_cut, "more frames than were counted on"
     assert lost(ledgers.values(), list(ledgers)) == []
 
