@@ -99,6 +99,54 @@ BUGS = {
         "",
         ("core/test_versions.py",),
     ),
+    "merges never give way": Bug(  # I13
+        "steps/merger.py",
+        "        return None if arrival.peer_joins is None else stands_for_both(repo, ours, head)\n",
+        "        return None\n",
+        ("steps/test_merger.py::test_a_merge_gives_way_to_one_that_holds_more",),
+    ),
+    "merges give way to stock git's too": Bug(  # I30
+        "steps/merger.py",
+        "        return None if arrival.peer_joins is None else stands_for_both(repo, ours, head)\n",
+        "        return stands_for_both(repo, ours, head)\n",
+        ("steps/test_merger.py::test_no_merge_gives_way_to_a_fetched_one",),
+    ),
+    "merges of locations never give way": Bug(  # I13
+        "annex/unite.py",
+        "    if may_leave_merges:\n",
+        "    if False and may_leave_merges:\n",
+        ("annex/test_branch.py::test_a_merge_gives_way_to_one_that_holds_the_same",),
+    ),
+    "each side keeps its own of two merges": Bug(  # I13 I14
+        "git/supersede.py",
+        "        return min((-len(of_one), one), (-len(of_two), two))[1]\n",
+        "        return one\n",
+        ("git/test_supersede.py::test_of_merges_of_the_same_edits_all_choose_the_same",),
+    ),
+    "a person's merge gives way": Bug(  # I1
+        "git/supersede.py",
+        "    return commit == merge_commit(commit.tree, heads, commit.message)\n",
+        "    return True\n",
+        ("git/test_supersede.py::test_what_a_person_merged_is_an_edit",),
+    ),
+    "a dead link is never given up": Bug(  # I25
+        "remotes/liveness.py",
+        "        if self._waits and silent_s >= self._limit_s:\n            return GiveUp()\n",
+        "",
+        (
+            "remotes/test_liveness.py::test_silence_after_our_words_is_death",
+            "remotes/test_liveness.py::test_doubt_shortens_the_patience_until_a_word_is_heard",
+        ),
+    ),
+    "whoever is idle is given up": Bug(  # I28
+        "remotes/liveness.py",
+        "        if self._waits and silent_s",
+        "        if silent_s",
+        (
+            "remotes/test_liveness.py::test_nobody_answers_an_answer",
+            "remotes/test_liveness.py::test_silence_of_who_was_told_nothing_is_none",
+        ),
+    ),
     "the journal is not locked": Bug(  # I11
         "annex/journal.py",
         "                fcntl.lockf(fd, fcntl.LOCK_EX)\n",

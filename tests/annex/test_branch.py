@@ -282,6 +282,31 @@ def test_several_heads_are_united_at_once(pair: tuple[Repository, Repository]) -
     assert one.objects.commit(merged).parents == tuple(sorted([before, newest]))
 
 
+def test_a_merge_gives_way_to_one_that_holds_the_same(pair: tuple[Repository, Repository]) -> None:  # I13
+    """Two sides merged the same three branches, in different order: neither merges the merges."""
+    one, other = pair
+    AnnexBranch(other).merge([fetch(other, one)])
+    fetch(one, other)
+    start = one.refs.read(BRANCH)
+    branch, edits = AnnexBranch(one), list[Oid]()
+    for key, uuid in zip(many_keys(3), (U, V, W), strict=True):
+        one.refs.update([RefUpdate(BRANCH, start or Oid(b""))], "begin")
+        edits.append(branch.record([(key, uuid, True)]) or Oid(b""))
+    heads: list[Oid] = []
+    for order in (edits, edits[::-1]):
+        one.refs.update([RefUpdate(BRANCH, order[0])], "begin")
+        for edit in order[1:]:
+            branch.merge([edit])
+        heads.append(branch.head() or Oid(b""))
+    assert heads[0] != heads[1]
+    kept: list[Oid | None] = []
+    for ours, theirs in (heads, heads[::-1]):
+        one.refs.update([RefUpdate(BRANCH, ours)], "begin")
+        branch.merge([theirs], may_leave_merges=True)
+        kept.append(branch.head())
+    assert kept == [min(heads)] * 2
+
+
 def test_a_journal_file_does_not_hide_what_a_merge_brings(
     pair: tuple[Repository, Repository], annex: AnnexRunner
 ) -> None:

@@ -331,6 +331,40 @@ def test_of_two_heads_of_one_tree_one_side_alone_makes_one(a: Side, b: Side) -> 
     same(a, b)
 
 
+def three_edits(a: Side, b: Side, c: Side) -> tuple[Arrival, Arrival]:
+    """Each of three has one; then one side merged two of them, another all three, in its own order."""
+    met(a, b)
+    c.merge(a)
+    for one in (a, b, c):
+        one.save(one.folder.name, "its own")
+    to_a = a.arrival(b)
+    c.merge(b)
+    c.merge(a)
+    a.merger.merge(to_a)
+    return a.arrival(c), c.arrival(a)
+
+
+@pytest.mark.parametrize("peer_joins", [True, False])
+def test_a_merge_gives_way_to_one_that_holds_more(
+    a: Side, b: Side, side: SideMaker, peer_joins: bool
+) -> None:  # I13
+    c = side("c")
+    to_a, to_c = three_edits(a, b, c)
+    all_three = c.head
+    assert a.merger.merge(replace(to_a, peer_joins=peer_joins)).head == all_three
+    assert c.merger.merge(replace(to_c, peer_joins=not peer_joins)).head is None
+    assert set(same(a, c)) == {"a", "b", "c", "start"}
+
+
+def test_no_merge_gives_way_to_a_fetched_one(a: Side, b: Side, side: SideMaker) -> None:  # I30
+    """Where no instep answers, only descendants are taken."""
+    to_a, _ = three_edits(a, b, side("c"))
+    ours = a.head
+    merged = a.merger.merge(to_a).head
+    assert merged is not None
+    assert set(a.state.repo.objects.commit(merged).parents) == {ours, to_a.head}
+
+
 def test_what_was_made_anew_knowing_of_its_deletion_stays(a: Side, b: Side) -> None:  # I5 I14
     """Both sides come from two commits of which one deleted the file; a person's merge kept it."""
     met(a, b)
