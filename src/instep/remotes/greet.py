@@ -27,6 +27,9 @@ async def greet(
         raise PeerGone(f"The other side did not answer within {timeout_s:g} seconds.") from None
     except (BrokenResourceError, ClosedResourceError, OSError) as error:
         raise PeerGone("The connection broke before the link was open.") from error
+    except ProtocolError as error:
+        await say_bye(stream, str(error))
+        raise
     try:
         agreement = negotiate(ours, theirs)
     except LinkError as error:
