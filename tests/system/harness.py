@@ -75,8 +75,9 @@ class Cluster:
         self, *args: Name, check: bool = True, cwd: Path | None = None, limit_s: float = LIMIT_S
     ) -> Done:
         """Runs `instep ARGS`; AssertionError with its words when `check` and it did not end with 0."""
-        command = [*self.prefix_of(args), os.environ.get("INSTEP_COMMAND", "instep"), *args]
-        environment = os.environ | {_MARK: self._mark} | self.environment_of(args)
+        named = args if cwd is None else (*args, cwd)
+        command = [*self.prefix_of(named), os.environ.get("INSTEP_COMMAND", "instep"), *args]
+        environment = os.environ | {_MARK: self._mark} | self.environment_of(named)
         ran = subprocess.run(
             command,
             cwd=cwd,
@@ -91,7 +92,8 @@ class Cluster:
         return done
 
     def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
-        """What is different in the environment of a command with these arguments: here, nothing."""
+        """What is different in the environment of a command with these arguments, or in this directory: here,
+        nothing."""
         return {}
 
     def prefix_of(self, args: Sequence[Name]) -> Sequence[str]:
@@ -106,9 +108,13 @@ class Cluster:
     def up(self) -> Self:
         """`instep up A B` for each link, and waits until all are in step."""
         for one, other in self.links:
-            self.instep("up", self.folders[one], self.folders[other])
+            self.instep("up", self.folders[one], self.address(other))
         self.wait()
         return self
+
+    def address(self, number: int) -> Name:
+        """What the others call this folder."""
+        return self.folders[number]
 
     def down(self, *, check: bool = True) -> None:
         """Stops all cleanly."""

@@ -64,11 +64,8 @@ class Hosts(Cluster):
             server.kill()
             server.wait()
 
-    def up(self) -> Self:
-        for one, other in self.links:
-            self.instep("up", self.folders[one], f"h{other}:Docs")
-        self.wait()
-        return self
+    def address(self, number: int) -> Name:
+        return f"h{number}:Docs"
 
     def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
         host = self._host_of(args)

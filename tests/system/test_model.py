@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, reject, seed, settings, stateful
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from .chance import SOAK, seed_of_run
 from .world import SHAPES, Shape, World
@@ -45,6 +45,8 @@ acts = st.one_of(
     st.tuples(st.just("chmod"), paths, st.booleans()),
     st.tuples(st.just("symlink"), paths, st.sampled_from([b"notes.txt", b"../nowhere", b"work"])),
 )
+NETWORK_WEATHER = {"fill": "unplug", "free": "heal"}
+"""In place of a disk that is full."""
 Work = tuple[int, list[tuple[Any, ...]]]
 works = st.tuples(folders, st.lists(acts, min_size=1, max_size=6))
 """Who does what: some actions one after the other. Faults come in the midst of work."""
@@ -108,6 +110,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(verb=st.sampled_from(["pause", "resume"]), number=folders, work=works)
     def link(self, verb: str, number: int, work: Work) -> None:
+        if self.shape.has_network and verb == "pause":
+            self.cut_or_heal("part", number, [work])
+            return
         number %= len(self.shape.links)
         with self._step(verb, self.shape.links[number], "and work", *work):
             getattr(self.world, verb)(number)
@@ -115,9 +120,25 @@ class Machine(RuleBasedStateMachine):
 
     @rule(verb=st.sampled_from(["thaw", "fill", "free", "a_moment_later"]), work=works)
     def weather(self, verb: str, work: Work) -> None:
+        if self.shape.has_network and verb in NETWORK_WEATHER:
+            self.cut_or_heal(NETWORK_WEATHER[verb], work[0], [work])
+            return
         with self._step("work", *work, "then", verb):
             self._work(work)
             getattr(self.world, verb)()
+
+    @precondition(lambda self: self.shape.has_network)
+    @rule(verb=st.sampled_from(["unplug", "part", "heal"]), number=folders, works=st.lists(works, max_size=3))
+    def network(self, verb: str, number: int, works: list[Work]) -> None:
+        self.cut_or_heal(verb, number, works)
+
+    def cut_or_heal(self, verb: str, number: int, works: list[Work]) -> None:
+        """And people go on: those who are cut off, and the others."""
+        number %= self.shape.folders
+        with self._step(*(["heal"] if verb == "heal" else [verb, number]), "and work", *works):
+            self.world.heal() if verb == "heal" else getattr(self.world, verb)(number)
+            for work in works:
+                self._work(work)
 
     @rule(verb=st.sampled_from(["commit", "stash", "sync"]), number=folders, work=works)
     def git(self, verb: str, number: int, work: Work) -> None:
@@ -187,5 +208,5 @@ def run(shape: str, number: int, place: Path) -> None:
 
 @pytest.mark.timeout(600 if SOAK else 300)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_whatever_happens(tmp_path: Path, shape: str) -> None:  # I1 I5 I13 I14 I16 I17 I18 I27 I30
+def test_whatever_happens(tmp_path: Path, shape: str) -> None:  # I1 I5 I13 I14 I16 I17 I18 I19 I25 I27 I30
     run(shape, seed_of_run(random.Random(shape)), tmp_path)

@@ -1,4 +1,4 @@
-"""Folders, the people who work in them, and everything that can happen to their processes.
+"""Folders, the people who work in them, and everything that can happen to their processes and between them.
 
 A quiet moment (`gather`) brings all back that were away, waits until all are at one, and then judges what has
 become of every file (`expected`), of every content (`ledger`) and of every merge.
@@ -9,17 +9,20 @@ import shutil
 import signal
 import subprocess
 from collections import defaultdict
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.conftest import run_git
 
+from .chance import SOAK
 from .expected import Account, Expected
 from .hands import Hands
 from .harness import Cluster, eventually
+from .hosts import GRAPHS, Hosts
 from .ledger import lost
+from .network import Network
 from .silence import assert_silence, assert_sound, eventually_clean
 from .worktree import tree
 
@@ -33,6 +36,8 @@ class Shape(NamedTuple):
     """Its size, as mount takes it."""
     largest_bytes: int = 1 << 30
     """Of one file, so that all find room as long as nobody fills the disk."""
+    has_network: bool = False
+    """Whether each folder is on a computer of its own, on a network that can fall apart."""
 
 
 PAIR = Shape(2, ((0, 1),))
@@ -42,6 +47,7 @@ SHAPES = {
     "full": Shape(3, ((0, 1), (1, 2), (0, 2))),
     "star": Shape(4, ((0, 1), (0, 2), (0, 3))),
     "small disk": PAIR._replace(disk="64m", largest_bytes=150_000),
+    "network": Shape(*GRAPHS["ring of three" if SOAK else "chain of three"], has_network=True),
 }
 
 
@@ -53,7 +59,13 @@ class World:
         self._top = top
         self._disk = names[0].parent if shape.disk else None
         self._disk_size = shape.disk
-        self.cluster = Cluster(names, shape.links)
+        self._network = Network(shape.folders) if shape.has_network else None
+        if self._network is None:
+            self.cluster = Cluster(names, shape.links)
+        else:
+            self.cluster = Hosts(top, self._network, shape.links)
+            names = self.cluster.folders
+        self._running = ExitStack()
         self.accounts = [Account() for _ in names]
         self.hands = [Hands(*each, f"{n}") for n, each in enumerate(zip(names, self.accounts, strict=True))]
         self._base = dict(self.accounts[0].tree)
@@ -65,7 +77,10 @@ class World:
     def open(self) -> None:
         """Makes the folders and starts everything."""
         for folder in self.cluster.folders:
-            folder.parent.mkdir(parents=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        if self._network is not None:
+            self._running.enter_context(self._network)
+        self._running.enter_context(self.cluster)
         if self._disk:
             mount = ["mount", "-t", "tmpfs", "-o", f"size={self._disk_size}", "instep-test", self._disk]
             subprocess.run(mount, check=True)
@@ -76,8 +91,7 @@ class World:
     def close(self, *, keep: bool = False) -> None:
         """Ends all processes and removes everything, but for the folders if they are to be kept."""
         self.thaw()
-        with self.cluster:
-            pass
+        self._running.close()
         if self._disk and os.path.ismount(self._disk):
             subprocess.run(["umount", "--lazy", self._disk], check=True)
         if not keep:
@@ -135,9 +149,10 @@ class World:
             self._paused.discard(link)
 
     def _remote(self, verb: str, link: int) -> None:
-        one, other = (self.folder(number) for number in self.cluster.links[link])
+        number, other = self.cluster.links[link]
+        one, url = self.folder(number), os.fspath(self.cluster.address(other))
         remotes = self.cluster.status(one)["remotes"]
-        name = next(remote["name"] for remote in remotes if Path(remote["url"]) == other)
+        name = next(remote["name"] for remote in remotes if remote["url"] == url)
         done = self.cluster.instep("remote", verb, name, cwd=one, check=False)
         if done.code and self._disk:
             assert "Free some space there" in done.err
@@ -150,6 +165,26 @@ class World:
         for number, folder in enumerate(self.cluster.folders):
             if self._answers(number):
                 self.cluster.instep("wait", "--timeout", "1", folder, check=False)
+
+    # what happens to the network
+
+    def part(self, number: int) -> None:
+        """It is alone, and nobody is told."""
+        if self._network is not None:
+            self._network.part({number})
+
+    def unplug(self, number: int) -> None:
+        """It is alone, and knows it."""
+        if self._network is not None:
+            self._network.unplug(number)
+
+    def heal(self) -> None:
+        """All reach all again, and hear of it."""
+        if self._network is not None:
+            self._network.heal()
+            for number in self._network.hosts:
+                self._network.unplug(number)
+                self._network.plug(number)
 
     # what happens to the disk
 
@@ -191,9 +226,15 @@ class World:
         both sides of it are committed. It would wait for a lock that a frozen process holds."""
         self.thaw()
         with self._may_take_back(number):
-            self._git(number, "annex", "sync", "--quiet", "--no-content")
+            self._git(number, *self._sync)
         if (self.folder(number) / ".git/MERGE_HEAD").exists():
             self.commit(number)
+
+    @property
+    def _sync(self) -> Sequence[str]:
+        """From outside of the network nobody can be reached."""
+        alone = [] if self._network is None else ["--no-pull", "--no-push"]
+        return ["annex", "sync", "--quiet", "--no-content", *alone]
 
     @contextmanager
     def _may_take_back(self, number: int) -> Generator[None]:
@@ -234,6 +275,7 @@ class World:
             account.keep()
         self.thaw()
         self.free()
+        self.heal()
         for number in sorted(self._down):
             self.start(number)
         for link in sorted(self._paused):
@@ -278,7 +320,7 @@ class World:
             assert os.listdir(folder / ".git/instep/displaced") == []
             assert not list((folder / ".git").rglob("*.lock"))
         before = tree(folders[-1])
-        run_git(folders[-1], "annex", "sync", "--quiet", "--no-content")  # I30
+        run_git(folders[-1], *self._sync)  # I30
         assert tree(folders[-1]) == before
 
 
