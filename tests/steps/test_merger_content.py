@@ -115,3 +115,18 @@ def test_a_moved_film_comes_to_its_new_name(a: Side, b: Side) -> None:  # I7
     a.commit("film.bin", "moved.bin")
     done = b.merge(a, contents=False)
     assert done.wanted == {key: {p("moved.bin")}}
+
+
+def test_a_lagging_file_whose_mode_was_changed_follows_once_the_content_is_here(a: Side, b: Side) -> None:
+    """It is still the file that it was said to be, only its identity is another one."""  # I5 I13
+    met(a, b, "film.bin", big("old"))
+    a.save("film.bin", big("new"))
+    b.merge(a, contents=False)
+    (b.folder / "film.bin").chmod(0o755)
+    (fork,) = b.commit("film.bin").forks
+    b.merger.merge(Arrival(fork, ""))
+    b.get(a, a.key("film.bin"))
+    b.merger.retry([p("film.bin")])
+    a.merge(b)
+    assert same(a, b) == {"film.bin": big("new")}
+    assert (b.folder / "film.bin").stat().st_mode & 0o100

@@ -52,6 +52,8 @@ class Committed:
     changes: list[Change] = field(default_factory=list[Change])
     forks: list[Oid] = field(default_factory=list[Oid])
     """Commits of edits to lagging paths, still to be merged."""
+    lagging: dict[RelPath, Sight] = field(default_factory=dict[RelPath, Sight])
+    """What was seen of lagging paths, changed or not."""
     unchanged_lag: set[RelPath] = field(default_factory=set[RelPath])
     """Lagging paths whose file is as it was: worth another try to install."""
     rewritten: dict[RelPath, Sight] = field(default_factory=dict[RelPath, Sight])
@@ -160,7 +162,7 @@ class Committer:
             state.passes_by(done.changes)
             self._give_up_overwritten(done.changes, sights, done)
             # Not before: if this fails all that was seen is seen again, and what a pointer waits for.
-            for path, sight in (*sights.items(), *done.rewritten.items()):
+            for path, sight in (*sights.items(), *done.rewritten.items(), *done.lagging.items()):
                 if sight.entry is not None and sight.identity is not None and sight.settled:
                     state.known.note(path, self._identity_now(path, sight.identity), sight.entry)
         return done
@@ -279,6 +281,7 @@ class Committer:
         if sight.awaits is not None:
             done.wanted.setdefault(sight.awaits, set()).add(path)
         if (lag := state.lag.get(path)) is not None:
+            done.lagging[path] = sight
             if sight.entry == lag.have:
                 done.unchanged_lag.add(path)
             else:
