@@ -66,7 +66,12 @@ bench: $(VENV)/installed ## measures instep beside its peers into bench/RESULTS.
 demo: $(VENV)/installed ## two copies of Python's own library kept in step while you watch
 	$(BIN)/python scripts/demo.py
 
-soak: $(VENV)/installed tools ## random users, faults, power cuts and long properties (MINUTES=10)
+# What fuzzes by coverage is in a group of its own: only `make soak` needs it.
+$(VENV)/soak: $(VENV)/installed
+	$(BIN)/python -m pip install -q --group soak
+	@touch $@
+
+soak: $(VENV)/soak tools ## random users, faults, power cuts and long properties (MINUTES=10)
 	$(BIN)/python scripts/soak.py $(MINUTES) --workers $(WORKERS)
 
 clean: ## forget .venv and the caches

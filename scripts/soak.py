@@ -31,7 +31,7 @@ GRACE_S = 60.0
 """For pytest to end its processes, once it is told to."""
 
 SYSTEM = "tests/system/"
-MODEL = [[f"{SYSTEM}test_model.py", "-k", s] for s in ("pair", "chain", "full", "star", "small")]
+MODEL = [[f"{SYSTEM}test_model.py", "-k", s] for s in ("pair", "chain", "full", "star", "small", "network")]
 TURNS = [
     *MODEL,
     [f"{SYSTEM}test_random_users.py", "-k", "1"],
@@ -50,6 +50,7 @@ TURNS = [
     [f"{SYSTEM}test_network_parts.py", "-k", "random"],
     [f"{SYSTEM}test_cut.py", "-k", "session"],
     [f"{SYSTEM}test_cut.py", "-k", "large"],
+    ["tests/fuzz"],
 ]
 """pytest's arguments for each run of a round; after each round follows one file of properties."""
 PROPERTIES = ["tests/core", "tests/git", "tests/annex", "tests/remotes", "tests/steps", "tests/fs"]

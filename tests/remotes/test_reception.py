@@ -13,9 +13,11 @@ from instep.remotes.reception import (
     MAX_LINE_BYTES,
     MAX_NOISE_BYTES,
     Opening,
+    branch_of,
     decode_line,
     encode_line,
     text_of,
+    uuid_of,
 )
 
 NOISE = st.binary(max_size=200).filter(lambda noise: b"instep-link" not in noise)
@@ -98,3 +100,25 @@ def test_odd_bytes_survive(name: bytes) -> None:
     assert text_of(message, "name").encode("utf-8", "surrogateescape") == name
     with pytest.raises(ProtocolError, match="other"):
         text_of(message, "other")
+
+
+def test_text_that_is_none_is_refused() -> None:
+    """Half of a surrogate pair, which no name of a file is read as."""
+    with pytest.raises(ProtocolError, match="name"):
+        text_of(decode_line(b'{"name": "\\ud800"}'), "name")
+
+
+@pytest.mark.parametrize("branch", ["-c", "--template=x", "a..b", "a b", "a.lock", "x\n"])
+def test_a_branch_that_git_would_refuse_is_refused(branch: str) -> None:
+    with pytest.raises(ProtocolError, match="branch"):
+        branch_of({"branch": branch})
+    assert branch_of({"branch": "feature/ü"}) == "feature/ü"
+    assert branch_of({"branch": ""}) == ""
+
+
+def test_an_id_that_is_none_is_refused() -> None:
+    for uuid in ("--unset", "", "a\nb", 7, "x" * 65):
+        with pytest.raises(ProtocolError):
+            uuid_of({"uuid": uuid})
+    assert uuid_of({"uuid": "11111111-aaaa"}) == "11111111-aaaa"
+    assert uuid_of({}) is None

@@ -6,6 +6,7 @@ DATA, then VALID). The server writes its location log down when the connection e
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,8 @@ from instep.git.process import Complaints
 _VERSION = b"VERSION 1"
 _PIECE_BYTES = 256 << 10
 _END_WITHIN_S = 10.0
+MAX_LINE_BYTES = 64 << 10
+"""More than any answer has."""
 
 
 class P2pServer:
@@ -53,10 +56,10 @@ class P2pServer:
         answer = self._ask(b"PUT %b %b" % (_word(path), key))
         if answer.startswith(b"ALREADY-HAVE"):
             return True
-        if not answer.startswith(b"PUT-FROM "):
-            raise self._failed(os.fsdecode(answer))
-        offset = int(answer.split()[1])
         size = os.fstat(file.fileno()).st_size
+        offset = put_from(answer)
+        if offset is None or offset > size:
+            raise self._failed(os.fsdecode(answer))
         file.seek(offset)
         self._write(b"DATA %d\n" % (size - offset))
         while offset < size:
@@ -91,7 +94,7 @@ class P2pServer:
             raise self._failed("git-annex-shell ended") from error
 
     def _read(self) -> bytes:
-        line = self._from.readline()
+        line = self._from.readline(MAX_LINE_BYTES)
         if not line.endswith(b"\n"):
             raise self._failed("git-annex-shell ended")
         return line[:-1]
@@ -99,6 +102,12 @@ class P2pServer:
     def _failed(self, otherwise: str) -> AnnexError:
         said = self._complaints.read().decode(errors="replace").strip().splitlines()
         return AnnexError(said[-1] if said else otherwise)
+
+
+def put_from(answer: bytes) -> int | None:
+    """Where to begin, in bytes; None: the answer is another one."""
+    found = re.fullmatch(rb"PUT-FROM ([0-9]{1,18})", answer)
+    return None if found is None else int(found[1])
 
 
 def _word(path: RelPath) -> bytes:

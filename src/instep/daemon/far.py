@@ -15,8 +15,8 @@ from instep.daemon.examine import Refused
 from instep.daemon.near import Running
 from instep.git.process import Complaints
 from instep.remotes.dial import SshAddress
-from instep.remotes.errors import FarRefused, NeedsPerson, NoInstepThere
-from instep.remotes.reception import Message, Opening, encode_line
+from instep.remotes.errors import FarRefused, NeedsPerson, NoInstepThere, ProtocolError
+from instep.remotes.reception import Message, Opening, branch_of, encode_line, text_of, uuid_of
 from instep.remotes.ssh import FAR_PROGRAMS, known, link_command
 from instep.remotes.ssh_program import SshProgram
 from instep.remotes.ssh_trouble import trouble
@@ -37,13 +37,12 @@ class FarSide:
     def described(self) -> Described:
         """What is there. Connects. Raises LinkError, or Refused with what the far end answers."""
         facts = self._ask({"do": "examine"})
-        log = facts.get("config_log")
         return Described(
             str(self.place),
-            str(facts["was"]),
-            str(facts["branch"]),
-            str(facts["object_format"]),
-            None if log is None else os.fsencode(str(log)),
+            text_of(facts, "was"),
+            branch_of(facts),
+            text_of(facts, "object_format"),
+            None if facts.get("config_log") is None else os.fsencode(text_of(facts, "config_log")),
         )
 
     def adopt(self, template: Template, description: str | None, *, thin: bool) -> str | None:
@@ -58,14 +57,17 @@ class FarSide:
                 "thin": thin,
             }
         )
-        return facts.get("uuid")
+        return uuid_of(facts)
 
     def start(self, new_remotes: bool) -> Running:
         """Have its process run. It never has new remotes: whether this computer could be called from there,
         nobody knows here."""
         facts = self._ask({"do": "start"})
-        waits_for = tuple((str(text), str(fix)) for text, fix in facts.get("waits_for", ()))
-        return Running(int(facts["pid"]), bool(facts["started"]), waits_for)
+        try:
+            waits_for = tuple((str(text), str(fix)) for text, fix in facts.get("waits_for", ()))
+            return Running(int(facts["pid"]), bool(facts["started"]), waits_for)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError("The other end does not say which process it started.") from error
 
     def close(self) -> None:
         """End the conversation."""

@@ -13,7 +13,7 @@ from instep.daemon.connect import Remotes
 from instep.daemon.examine import check_programs
 from instep.daemon.near import NearSide
 from instep.daemon.reception import Answer
-from instep.remotes.reception import Message, text_of
+from instep.remotes.reception import Message, branch_of, text_of
 
 
 def answers(side: NearSide) -> Mapping[str, Answer]:
@@ -34,7 +34,7 @@ def answers(side: NearSide) -> Mapping[str, Answer]:
     def adopt(request: Message) -> Message:
         side.described()  # as it is now, not as it was when somebody asked
         template = Template(
-            branch=text_of(request, "branch"),
+            branch=branch_of(request),
             object_format=text_of(request, "object_format"),
             config_log=os.fsencode(text_of(request, "config_log")),
         )

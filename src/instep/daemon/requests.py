@@ -51,4 +51,7 @@ _decoder = msgspec.json.Decoder(Request)
 
 def decode_request(line: bytes) -> Request:
     """The request in one line; raises `msgspec.DecodeError` (a ValidationError is one)."""
-    return _decoder.decode(line)
+    try:
+        return _decoder.decode(line)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("it holds text that is not UTF-8") from error

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from instep.remotes.dial import PREAMBLE
 from instep.remotes.errors import FarRefused, Incompatible, ProtocolError, Stopped
+from instep.remotes.trust import may_move
 
 GREETING = b"\n" + PREAMBLE
 """What the far end says first. The newline ends whatever stands on the line already."""
@@ -24,6 +25,7 @@ STOPPED = "stopped"
 """The kind of the error that the folder's process was stopped there, by a person."""
 
 _GREETING = re.compile(rb"(?:^|\n)instep-link ([0-9]{1,9})\r?\n")
+_UUID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 
 Message = dict[str, Any]
 
@@ -93,11 +95,33 @@ def decode_line(line: bytes) -> Message:
 
 
 def text_of(message: Message, name: str) -> str:
-    """A field that must be text. Raises ProtocolError."""
+    """A field that must be text, of which each lone surrogate is an odd byte. Raises ProtocolError."""
     value = message.get(name)
     if not isinstance(value, str):
         raise ProtocolError(f"The other end does not say {name}.")
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ProtocolError(f"The other end says {name} in text that is none.") from None
     return value
+
+
+def branch_of(message: Message) -> str:
+    """The name of a branch, perhaps empty; none that git would take for an option. Raises ProtocolError."""
+    branch = text_of(message, "branch")
+    if branch and not may_move(f"refs/heads/synced/{branch}", ""):
+        raise ProtocolError(f"The other end names a branch that git would refuse: {_shown(branch)}.")
+    return branch
+
+
+def uuid_of(message: Message) -> str | None:
+    """A repository's id; None: it has none. Raises ProtocolError."""
+    if message.get("uuid") is None:
+        return None
+    uuid = text_of(message, "uuid")
+    if not _UUID.fullmatch(uuid):
+        raise ProtocolError("The other end names a repository by something that is no id.")
+    return uuid
 
 
 def _error(error: Message) -> FarRefused | Stopped:
