@@ -41,6 +41,13 @@ def test_union_is_the_sorted_set_of_lines() -> None:
     assert union(b"", b"") == b""
 
 
+def test_a_subject_that_would_be_another_one_once_it_is_written_is_none() -> None:
+    """Found by fuzzing: of two carriage returns one was dropped at each reading."""
+    odd = b"5s 1 U\r\r\n6s 1 V\r\n"
+    assert locations(odd) == {RemoteUuid("V"): True}
+    assert locations(branchlog.compact(odd)) == locations(odd)
+
+
 def test_union_takes_a_version_that_holds_all_lines_as_it_is() -> None:
     by_uuid = b"9s 1 U\n5s 1 V\n"
     assert union(by_uuid, b"5s 1 V\n") == by_uuid

@@ -25,6 +25,7 @@ def test_the_bytes_of_a_pointer() -> None:
     [
         b"/annex/objects/%s",
         b"/annex/objects/%s\r\n",
+        b"/annex/objects/%s\r",
         b".git/annex/objects/x/y/%s/%s\n".replace(b"%s/%s", b"K/%s"),
         b"/annex/objects/a/b/%s\n",
         b" /annex/objects/%s\n",

@@ -24,7 +24,7 @@ WEB = RemoteUuid("00000000-0000-0000-0000-000000000001")
 """The repository that all URLs belong to."""
 
 _PRESENT, _ABSENT = b"1", b"0"
-_LOCATION = re.compile(rb"(-?[0-9]{1,15}(?:\.[0-9]{1,12})?)s ([01X]) (\S.*)")
+_LOCATION = re.compile(rb"(-?[0-9]{1,15}(?:\.[0-9]{1,12})?)s ([01X]) (\S(?:.*[^\r])?)")
 _NEW_STYLE = re.compile(rb"(-?[0-9]{1,15}(?:\.[0-9]{1,12})?)s (.*)")
 _UUID_BASED = re.compile(rb"(\S+)(?: (.*?))?(?: ?timestamp=(-?[0-9]{1,15}(?:\.[0-9]{1,12})?)s)?")
 

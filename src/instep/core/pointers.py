@@ -26,10 +26,10 @@ def key_of_pointer(data: bytes) -> Key | None:
     """
     if len(data) > MAX_POINTER_BYTES:
         return None
-    first, newline, rest = data.partition(b"\n")
+    first, _, rest = data.partition(b"\n")
     if _OBJECTS not in first or not _only_annex_lines(rest):
         return None
-    return _key_at_end(first.removesuffix(b"\r") if newline else first)
+    return _key_at_end(first.removesuffix(b"\r"))
 
 
 def _only_annex_lines(rest: bytes) -> bool:

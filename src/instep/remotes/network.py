@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import anyio
 
-SETTLES_WITHIN_S = 0.3
+SETTLES_WITHIN_S = 0.1
 """A change is many messages: the link, its addresses, their routes. They are told of as one."""
 LOOK_EVERY_S = 5.0
 """How often the clocks are compared: a tick of some microseconds."""
