@@ -19,8 +19,7 @@ from .ledger import Ledger, lost
 from .worktree import write
 
 MIB = 1 << 20
-FILM_BYTES = 2048 * MIB if SOAK else 64 * MIB
-CUTS = 10
+FILM_BYTES, CUTS = (2048 * MIB, 10) if SOAK else (24 * MIB, 4)
 SOME_FRAMES, MOST_FRAMES = 6, 60
 """Every session of these edits has the first number, and none has the second."""
 
@@ -94,7 +93,7 @@ def test_a_session_that_is_cut_at_any_frame(cut_pair: CutPair) -> None:  # I1 I1
 @pytest.mark.timeout(900)
 def test_a_large_file_that_is_cut_again_and_again(cut_pair: CutPair) -> None:  # I27
     """It goes on where it was each time: what came is never fetched again, and stays the same file."""
-    run_git(cut_pair.a, "config", "annex.bwlimit", str(FILM_BYTES // 5))
+    run_git(cut_pair.a, "config", "annex.bwlimit", str(FILM_BYTES // 4))
     film = cut_pair.a / "film"
     with film.open("wb") as file:
         for _ in range(FILM_BYTES // MIB):
