@@ -23,9 +23,15 @@ def _fail() -> None:
 
 
 async def test_what_hangs_is_left_behind_until_it_comes_back() -> None:  # I25
-    aside, let_go = Aside(answer_within_s=0.01), threading.Event()
-    with pytest.raises(DoesNotAnswer):
-        await aside.run(let_go.wait)
+    aside, begun, let_go = Aside(answer_within_s=0.01), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        let_go.wait()
+
+    while not begun.is_set():  # on a busy machine its thread may not have begun in that time
+        with pytest.raises(DoesNotAnswer):
+            await aside.run(hang)
     with pytest.raises(DoesNotAnswer):
         await aside.run(lambda: 1)
     let_go.set()
