@@ -2,18 +2,19 @@
 
 As `core.sshCommand`, so each connection is one run. The file `$CUTTER_PLAN` says in one line after how many
 frames, in both directions together, it ends; the line is taken out, so the next connection lives (an empty
-file: it lives, too). `$CUTTER_SEEN` gets a line for each
-link that was cut. Stands alone: no import
-of ours.
+file: it lives, too). While it says HOLD, a link waits to begin. `$CUTTER_SEEN` gets a line for each link that
+was cut. Stands alone: no import of ours.
 """
 
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-PREAMBLE = b"instep-link 1\n"
+HOLD = "hold"
 
 
 class Passed:
@@ -42,13 +43,13 @@ class Passed:
 
 
 def _planned() -> int | None:
-    try:
-        with open(os.environ["CUTTER_PLAN"], "r+") as plan:
-            text = plan.read().strip()
-            plan.truncate(0)
-    except FileNotFoundError:
+    plan = Path(os.environ["CUTTER_PLAN"])
+    while (text := plan.read_text() if plan.exists() else "") == HOLD:
+        time.sleep(0.01)
+    if not text:
         return None
-    return int(text) if text else None
+    os.truncate(plan, 0)
+    return int(text)
 
 
 def inward(read: Callable[[int], bytes], passed: Passed) -> Iterator[tuple[bytes, bool]]:
