@@ -67,6 +67,25 @@ async def test_a_try_that_hangs_while_the_network_changes_is_made_again() -> Non
         tasks.cancel_scope.cancel()
 
 
+async def test_a_network_that_changes_all_the_time_leaves_a_slow_try_its_time() -> None:  # I25
+    """Each try needs ten times the patience that the first ones get."""
+    remote, over = Remote("far", "host:x", Rules(), old_try_s=0.0, new_try_s=0.02), anyio.Event()
+
+    async def take_long() -> bool:
+        await anyio.sleep(0.2)
+        over.set()
+        await anyio.sleep_forever()
+        return True
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(remote.keep, take_long, lambda: None)
+        with anyio.fail_after(PATIENCE_S):
+            while not over.is_set():
+                await anyio.sleep(0.005)
+                remote.network_changed()
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_young_try_is_left_alone() -> None:
     remote, started = Remote("far", "host:x", Rules()), list[int]()
 

@@ -17,7 +17,9 @@ OLD_TRY_S = 1.0
 """A try that has taken this long when the network changes is given up: what it sent went elsewhere, and is
 sent again after 1 second, then after 2 more, then 4 (RFC 6298), which is longer than to begin anew."""
 NEW_TRY_S = 5.0
-"""So is one that began at a change of the network, after this time: addresses and routes come one by one."""
+"""So is one that began at a change of the network, after this time: addresses and routes come one by one.
+Each one that is given up doubles it, for slow lines where networks of containers come and go all day."""
+MOST_DOUBLINGS = 6
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Remote:
     new_try_s: float = NEW_TRY_S
     _anew: bool = False
     _began_anew: bool = False
+    _given_up: int = 0
     _trying: anyio.CancelScope | None = None
     _trying_since_s: float = 0.0
 
@@ -61,7 +64,8 @@ class Remote:
         """Try again now, and from then on as often as at first."""
         self._anew = True
         self.wake.set()
-        patience_s = self.new_try_s if self._began_anew else self.old_try_s
+        doublings = min(max(self._given_up - 1, 0), MOST_DOUBLINGS)
+        patience_s = self.new_try_s * 2.0**doublings if self._began_anew else self.old_try_s
         if self._trying is not None and anyio.current_time() - self._trying_since_s >= patience_s:
             self._trying.cancel()
 
@@ -78,6 +82,7 @@ class Remote:
             self._trying_since_s = anyio.current_time()
             with anyio.CancelScope() as self._trying:
                 attempt = 0 if await work() else attempt + 1
+            self._given_up = self._given_up + 1 if self._trying.cancelled_caught else 0
             self._trying = None
             self.has_been_tried(told)
             with anyio.move_on_after(backoff.delay_s(attempt, random.random())):
