@@ -18,7 +18,7 @@ from instep.daemon.peers import CALLS_NOBODY, NOT_NOW, Peers
 from instep.daemon.reach import Place
 from instep.daemon.troubles import Troubles
 from instep.remotes.aside import Aside
-from instep.remotes.dial import PREAMBLE
+from instep.remotes.dial import PREAMBLE, SshAddress
 from instep.remotes.frames import Hello
 from instep.remotes.link import Link, open_link
 from instep.remotes.same_files import feature
@@ -82,7 +82,7 @@ class Owner:
         self.guests.append(place)
         raise InstepError("no guest comes")
 
-    def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote:
+    def open_stock(self, name: str, place: Place | SshAddress, aside: Aside) -> StockRemote:
         raise NotImplementedError  # tests/system/test_stock_peers.py
 
     def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession:

@@ -113,6 +113,10 @@ class IncomingContent:
         good = size_of(self.key) in (None, self.offset)
         return good and (self._hash is None or self._hash.hexdigest() == self._expected)
 
+    def discard(self) -> None:
+        """What came is no good: the next try begins anew."""
+        self._start_again()
+
     def finish(self) -> bool:
         """All is here: makes it durable (I10). False, and the file is gone, if it is not the key's. # I11"""
         if not self.is_the_keys:

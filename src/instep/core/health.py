@@ -240,6 +240,13 @@ _DECLARED = (
         "notice",
     ),
     Condition(
+        "remote-without-annex-shell",
+        "The computer of the remote {subject} has no git-annex-shell: it takes no large files.",
+        "Install git-annex there, or say where it is: git config remote.{subject}.annex-shell PATH. "
+        "Or never mind: git config remote.{subject}.annex-ignore true",
+        "notice",
+    ),
+    Condition(
         "no-instep-there",
         "The remote {subject} can't be used yet: {detail}",
         "Install it there: pip install instep (the shell that ssh starts must find it on its PATH).",

@@ -24,8 +24,9 @@ from instep.daemon.board import StatusBoard
 from instep.daemon.guest import start_guest
 from instep.daemon.live_settings import LiveSettings
 from instep.daemon.mending import Mending
+from instep.daemon.open_stock import open_stock
 from instep.daemon.peers import Peers
-from instep.daemon.reach import Place, Reach, look_at
+from instep.daemon.reach import Place
 from instep.daemon.service import ServiceReady
 from instep.daemon.standing import Standing
 from instep.daemon.supervise import supervise
@@ -33,6 +34,7 @@ from instep.daemon.troubles import Troubles, print_traceback
 from instep.daemon.why import why
 from instep.remotes import same_files
 from instep.remotes.aside import Aside
+from instep.remotes.dial import SshAddress
 from instep.remotes.errors import LinkError
 from instep.remotes.frames import (
     OLDEST_PROTOCOL,
@@ -45,9 +47,7 @@ from instep.remotes.frames import (
     NoContent,
     Want,
 )
-from instep.remotes.kept import KeptRepository
 from instep.remotes.link import Link
-from instep.remotes.local import LocalRepository
 from instep.remotes.ssh_program import SshProgram, ssh_program
 from instep.remotes.stock import StockRemote
 from instep.steps.arrival import Arrival
@@ -304,16 +304,8 @@ class Folder:
     def start_guest(self, place: Path) -> None:
         start_guest(self._root, place)
 
-    def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote:
-        repo = self._state.repo
-        if place.reach is Reach.BARE:
-            return LocalRepository(repo, name, place.path, aside)
-
-        def is_still_so() -> bool:
-            return look_at(self._root, str(place.path)) == place
-
-        follows = place.reach is Reach.ASSISTANT
-        return KeptRepository(repo, name, place.path, aside, self._state.uuid, is_still_so, follows=follows)
+    def open_stock(self, name: str, place: Place | SshAddress, aside: Aside) -> StockRemote:
+        return open_stock(self._state, self._root, name, place, aside, self.ssh_program())
 
     def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession:
         return StockSession(self._state, remote, name, self, rules, aside)

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import anyio
 from anyio.abc import ByteStream, TaskGroup
@@ -22,23 +21,28 @@ from instep.core.rules import Rules
 from instep.core.status import shown
 from instep.daemon.board import StatusBoard
 from instep.daemon.drives import follow_drives
+from instep.daemon.owner import Owner
 from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.remote import Exchange, Remote
-from instep.daemon.remote_conditions import show_connected, show_trouble
+from instep.daemon.remote_conditions import show_connected, show_lack, show_trouble
 from instep.daemon.supervise import RAN_WELL_AFTER_S
 from instep.daemon.troubles import Troubles, error_sentence, print_traceback
 from instep.remotes import same_files
-from instep.remotes.aside import Aside
 from instep.remotes.connect import connect
 from instep.remotes.dial import LocalPath, SshAddress, parse_remote
-from instep.remotes.errors import LinkError, NotRunning, PeerGone, ProtocolError, RemoteGone, Stopped
-from instep.remotes.frames import Hello
+from instep.remotes.errors import (
+    LinkError,
+    NoInstepThere,
+    NotRunning,
+    PeerGone,
+    ProtocolError,
+    RemoteGone,
+    Stopped,
+)
 from instep.remotes.hello import is_kept
 from instep.remotes.link import Link, open_link
 from instep.remotes.network import follow_network
 from instep.remotes.shun import Shun
-from instep.remotes.ssh_program import SshProgram
-from instep.remotes.stock import StockRemote
 from instep.steps.session import Session
 from instep.steps.stock import StockSession
 
@@ -48,20 +52,6 @@ NOT_NOW = "paused or removed on the other side"
 NAMED_NOW = "it is one of the remotes there now"
 SIGN_OF_LIFE_WITHIN_S = 3.0
 """A link that is silent for longer after the network changed is dead."""
-
-
-class Owner(Protocol):
-    """Whoever uses the sessions: the folder."""
-
-    def hello(self) -> Hello: ...
-    def ssh_program(self) -> SshProgram: ...
-    def tried(self) -> None: ...
-    def session(self, link: Link, name: str) -> Session: ...
-    async def use(self, session: Session) -> None: ...
-    def start_guest(self, place: Path) -> None: ...
-    def open_stock(self, name: str, place: Place, aside: Aside) -> StockRemote: ...
-    def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession: ...
-    async def use_stock(self, session: StockSession) -> None: ...
 
 
 @dataclass
@@ -237,7 +227,10 @@ class Peers:
         address = parse_remote(remote.url)
         if isinstance(address, SshAddress):
             self._hear_of_network()
-            return await self._call(remote, address)
+            try:
+                return await self._call(remote, address)
+            except NoInstepThere:
+                return await self._exchange(remote, address)
         remote.is_at_path = True
         base = Path(self._owner.hello().name)
         place = await remote.aside.run(partial(look_at, base, address.path))  # I25
@@ -280,18 +273,17 @@ class Peers:
             self._unreachable(remote.name, error.text)
             return True
 
-    async def _exchange(self, remote: Remote, place: Place) -> bool:
+    async def _exchange(self, remote: Remote, place: Place | SshAddress) -> bool:
         """Work with plain git and git-annex until that can't be done any more; False: that was soon."""
         began_s = anyio.current_time()
         name, board, aside = remote.name, self._board, remote.aside
-        stock = await aside.run(partial(self._owner.open_stock, name, place, aside))
+        connects = isinstance(place, SshAddress)
+        stock = await aside.run(partial(self._owner.open_stock, name, place, aside), long=connects)
         session = self.sessions[name] = self._owner.stock_session(stock, name, remote.rules, aside)
         board.remote(name, uuid=stock.uuid or "", reachable=True, in_step=False, reason="")
         remote.has_been_tried(self._owner.tried)
-        if stock.uuid is None:
-            board.raise_condition("remote-without-annex", name)
-        else:
-            board.clear_condition("remote-without-annex", name)
+        show_connected(board, name)
+        show_lack(board, name, stock.lacks if remote.rules.content else "")
         exchange = remote.exchange = Exchange()
         reason = "it can't be used any more"
         try:
@@ -307,6 +299,7 @@ class Peers:
             exchange.ended.set()
             with anyio.CancelScope(shield=True):
                 await aside.leave(stock.close)
+                stock.cut()
         self._unreachable(name, reason)
         return anyio.current_time() - began_s > RAN_WELL_AFTER_S
 

@@ -11,6 +11,7 @@ CONNECTION_CONDITIONS = (
     "ssh-not-let-in",
     "ssh-unusable",
 )
+LACKS = ("remote-without-annex", "remote-without-annex-shell")
 
 
 def show_connected(board: Conditions, name: str) -> None:
@@ -19,6 +20,15 @@ def show_connected(board: Conditions, name: str) -> None:
     for code in CONNECTION_CONDITIONS:
         if code != "remote-refused":
             board.clear_condition(code, name)
+
+
+def show_lack(board: Conditions, name: str, code: str) -> None:
+    """Why a remote takes no content; "" if it takes some, or if nobody minds."""
+    for other in LACKS:
+        if other != code:
+            board.clear_condition(other, name)
+    if code:
+        board.raise_condition(code, name)
 
 
 def show_trouble(board: Conditions, name: str, error: LinkError | None) -> None:

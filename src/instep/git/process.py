@@ -12,7 +12,7 @@ import os
 import subprocess
 import sysconfig
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, TypeVar
 
 from instep.core.faults import try_again
@@ -111,9 +111,10 @@ class Git:
         input: bytes = b"",
         check: bool = True,
         config: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> bytes:
         """Runs one git command to its end; gives its output. Raises GitError unless `check` is False."""
-        done = self.result(*args, input=input, config=config)
+        done = self.result(*args, input=input, config=config, environment=environment)
         if check and done.returncode != 0:
             name = os.fsdecode(args[0])
             text = sentence(done.stderr, f"git {name} ended with status {done.returncode}")
@@ -121,13 +122,24 @@ class Git:
         return done.stdout
 
     def result(
-        self, *args: Argument, input: bytes = b"", config: Sequence[str] = ()
+        self,
+        *args: Argument,
+        input: bytes = b"",
+        config: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Runs one git command to its end, whatever that is. Raises GitError if git can't be started."""
+        """Runs one git command to its end, whatever that is; `environment` is added to its own. Raises
+        GitError if git can't be started."""
         command = self.command(*args, config=config)
+        more = {os.fsencode(name): os.fsencode(value) for name, value in (environment or {}).items()}
         try:
             return subprocess.run(
-                command, input=input, capture_output=True, check=False, env=self._environment, cwd=self.cwd
+                command,
+                input=input,
+                capture_output=True,
+                check=False,
+                env=self._environment | more,
+                cwd=self.cwd,
             )
         except OSError as error:
             raise _not_started(error) from error

@@ -17,6 +17,7 @@ from instep.git.repository import Repository
 
 _CHECK = ("fetch.fsckObjects=true", *(f"fetch.fsck.{name}=warn" for name in OLD_SINS.split()))
 _LINE = re.compile(rb"(.)\t[^\t]*:([^\t:]+)\t(.*)")
+_REF = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64})\t(refs/[^\t]+)")
 _OVERTAKEN = re.compile(
     rb"fetch first|non-fast-forward|stale info|already exists|needs force"
     rb"|failed to update ref|cannot lock ref|incorrect old value|reference already exists"
@@ -49,10 +50,12 @@ def push(
     *,
     forced: Collection[str] = (),
     receive_pack: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> dict[str, Pushed]:
     """Moves refs there, each by itself, with all that they need; forward only, except the `forced` ones.
 
-    `receive_pack`: the program that takes them in. Raises GitError if the remote can't be spoken to.
+    `receive_pack`: the program that takes them in. `environment`: of git, here as in
+    `fetch`. Raises GitError if the remote can't be spoken to.
     """
     if not moves:
         return {}
@@ -60,7 +63,7 @@ def push(
     options = ["--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--no-recurse-submodules"]
     if receive_pack is not None:
         options.append(f"--receive-pack={receive_pack}")
-    done = repo.git.result("push", *options, "--", remote, *refspecs)
+    done = repo.git.result("push", *options, "--", remote, *refspecs, environment=environment)
     found = dict(_judged(done.stdout))
     missing = [ref for ref in moves if ref not in found]
     if missing:
@@ -84,12 +87,23 @@ def _judge(flag: bytes, words: bytes) -> Pushed:
     return Pushed(verdict, reason.decode(errors="replace"))
 
 
-def fetch(repo: Repository, remote: str, refs: Iterable[str]) -> None:
+def fetch(
+    repo: Repository, remote: str, refs: Iterable[str], *, environment: Mapping[str, str] | None = None
+) -> None:
     """Brings these refs of the remote here, as `refs/remotes/REMOTE/…`. Raises GitError."""
     specs = [f"+{ref}:{tracking_ref(remote, ref)}" for ref in refs]
     if specs:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
-        repo.git.run("fetch", *options, "--", remote, *specs, config=_CHECK)
+        repo.git.run("fetch", *options, "--", remote, *specs, config=_CHECK, environment=environment)
+
+
+def list_refs(
+    repo: Repository, remote: str, patterns: Iterable[str], *, environment: Mapping[str, str] | None = None
+) -> dict[str, Oid]:
+    """The refs there that match a pattern (`refs/heads/*`), and where they stand. Raises GitError."""
+    said = repo.git.run("ls-remote", "--refs", "--quiet", "--", remote, *patterns, environment=environment)
+    found = (_REF.fullmatch(line) for line in said.splitlines())
+    return {os.fsdecode(match[2]): Oid(bytes.fromhex(match[1].decode())) for match in found if match}
 
 
 def tracking_ref(remote: str, ref: str) -> str:

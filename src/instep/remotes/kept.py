@@ -5,13 +5,12 @@ into the files that wait for it; a server is started for that and ends when ther
 """
 
 import os
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from instep.annex.errors import AnnexError
-from instep.annex.p2p import P2pServer
+from instep.annex.p2p import local_server
+from instep.annex.p2p_pool import P2pPool
 from instep.core.types import Key, RelPath, RemoteUuid
 from instep.fs.durable import sync_path
 from instep.git.repository import Repository
@@ -37,10 +36,9 @@ class KeptRepository(LocalRepository):
     ) -> None:
         super().__init__(ours, name, path, aside)
         self.follows = follows
-        self._our_uuid = uuid
+        self.runs_annex = True
         self._still_kept = still_kept
-        self._servers: list[P2pServer] = []
-        self._guard = threading.Lock()
+        self._servers = P2pPool(lambda: local_server(self._repo.root, uuid))
 
     def check(self) -> None:
         super().check()
@@ -50,15 +48,8 @@ class KeptRepository(LocalRepository):
     def put(self, key: Key, path: RelPath, source: Path, progress: Progress) -> bool:
         if not self.has(key):
             self._make_room(key, source)
-            with source.open("rb") as file:
-                server = self._server()
-                try:
-                    taken = server.put(key, path, file, progress)
-                except BaseException:
-                    server.close()
-                    raise
-            with self._guard:
-                self._servers.append(server)
+            with source.open("rb") as file, self._servers.one() as server:
+                taken = server.put(key, path, file, progress)
             if not taken:
                 if self._store.verify(key, os.fsencode(source)) is False:
                     return False
@@ -75,19 +66,12 @@ class KeptRepository(LocalRepository):
             sync_path(place)
             place = os.path.dirname(place)
 
-    def _server(self) -> P2pServer:
-        with self._guard:
-            if self._servers:
-                return self._servers.pop()
-        return P2pServer(self._repo.root, self._our_uuid)
-
     def rest(self) -> None:
-        with self._guard:
-            servers, self._servers = self._servers, []
-        for server in servers:
-            with suppress(OSError):
-                server.close()
+        self._servers.rest()
+
+    def cut(self) -> None:
+        self._servers.kill()
 
     def close(self) -> None:
         super().close()
-        self.rest()
+        self._servers.close()

@@ -43,6 +43,8 @@ class LocalRepository:
         self.uuid = RemoteUuid(uuid) if uuid else None
         self.is_bare = self._repo.bare
         self.follows = False
+        self.runs_annex = False
+        self.lacks = "" if uuid else "remote-without-annex"
         self._inotify = Inotify()
         self._watched = GitDirectory(self._inotify, self._repo.common_dir)
 
@@ -114,6 +116,9 @@ class LocalRepository:
         if not self._watched.is_there:
             raise RemoteGone("it was moved, deleted or unmounted")
         return kinds
+
+    def cut(self) -> None:
+        pass
 
     def close(self) -> None:
         self._inotify.close()

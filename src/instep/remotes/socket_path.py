@@ -8,6 +8,7 @@ looks in every directory that could have been chosen. Synchronous and light: the
 
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,14 @@ def socket_path(folder: Folder) -> Path:
     directory = next(_runtime_dirs())
     _make_private(directory)
     return directory / _socket_name(folder)
+
+
+def control_path() -> Path:
+    """Where a shared ssh connection may listen: a name that nobody has. It leaves the 17 bytes that OpenSSH
+    adds for a moment. Makes the directory. Raises UnsafeDirectory, OSError."""
+    directory = next(_runtime_dirs())
+    _make_private(directory)
+    return directory / f"ssh-{secrets.token_hex(6)}"
 
 
 def find_socket(folder: Folder) -> Path | None:

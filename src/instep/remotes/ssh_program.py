@@ -34,6 +34,8 @@ LASTING = (
     *("-o", "ClearAllForwardings=yes"),  # forwardings are for a person's own connections
 )
 """What OpenSSH is told for a connection in the background."""
+KEPT_ALIVE = (*("-o", "ServerAliveInterval=5"), *("-o", "ServerAliveCountMax=3"))
+"""What OpenSSH is told besides for a connection whose life nobody else looks after. # I25"""
 PLAIN = ("-T", "-x")
 """No terminal, which would change the bytes, whatever the configuration says; no X11."""
 
@@ -48,10 +50,36 @@ class SshProgram:
     is_shell: bool = False
     variant: Variant = Variant.SSH
 
-    def start(self, address: SshAddress, remote_command: bytes, *, lasting: bool) -> list[str | bytes]:
+    def start(
+        self, address: SshAddress, remote_command: bytes, *, lasting: bool, through: str | None = None
+    ) -> list[str | bytes]:
         """The command line that runs `remote_command` in the shell over there. `lasting`: in the
-        background, where nobody can be asked. Raises BadAddress."""
-        return [*self._words(), *self._options(address, lasting), address.destination, remote_command]
+        background, where nobody can be asked. `through`: the socket of a master connection. Raises
+        BadAddress."""
+        shared = ["-S", through] if through else []
+        return [
+            *self._words(),
+            *shared,
+            *self._options(address, lasting),
+            address.destination,
+            remote_command,
+        ]
+
+    def master(self, address: SshAddress, socket: str) -> list[str]:
+        """The command line of a connection that is there for others to go through. OpenSSH only."""
+        # of options that contradict each other the first holds
+        master = ["-M", "-S", socket, "-N", *("-o", "ControlPersist=no"), *KEPT_ALIVE]
+        return [*self._words(), *master, *self._options(address, True), address.destination]
+
+    def for_git(self, through: str | None) -> dict[str, str]:
+        """What tells git to start this program, in the background; git adds port, address and command."""
+        words = [self.command if self.is_shell else shlex.quote(self.command)]
+        if self.variant is Variant.SSH:
+            shared = ("-S", through) if through else ()
+            words += map(shlex.quote, (*shared, *LASTING, *KEPT_ALIVE))
+        elif self.variant in (Variant.PLINK, Variant.TORTOISEPLINK):
+            words.append("-batch")
+        return {"GIT_SSH_COMMAND": " ".join(words), "GIT_SSH_VARIANT": self.variant.value}
 
     def probe(self, address: SshAddress) -> list[str]:
         """The command line that ends with 0 if this program is an OpenSSH. It connects with nobody."""

@@ -18,6 +18,8 @@ _NOT_EXECUTABLE = 126
 _NO_INSTEP = re.compile(
     r"instep:? (command )?not found|not found: \S*instep|Unknown command:? '?instep|Command not found"
     r"|unrecognized command|Invalid command|does not provide shell access|No such command 'link'"
+    r"|^git-annex-shell: |nknown git/gitolite command|Disallowed command",
+    re.MULTILINE,
 )
 _CONFIGURATION = re.compile(r"[Bb]ad (configuration option|owner or permissions)|terminating, \d+ bad")
 _DETAILS = re.compile(r"^(Warning: |debug\d: |Pseudo-terminal |\*\* )|^\s*$|^@+$")
@@ -35,11 +37,16 @@ def trouble(
         return _needs_person(text, address, program) or PeerGone(_last(lines, address), by_hand)
     everything = "\n".join([*lines, *_lines(noise)])
     if status in (_NOT_FOUND, _NOT_EXECUTABLE) or _NO_INSTEP.search(everything):
-        return NoInstepThere(
-            f"instep is not installed on {address.host}, or not where ssh finds programs.",
-            "Install it there: pip install instep; the shell that ssh starts must find it on its PATH.",
-        )
+        return no_instep(address)
     return PeerGone(_last(lines or _lines(noise), address))
+
+
+def no_instep(address: SshAddress) -> NoInstepThere:
+    """The error for a computer that has none."""
+    return NoInstepThere(
+        f"instep is not installed on {address.host}, or not where ssh finds programs.",
+        "Install it there: pip install instep; the shell that ssh starts must find it on its PATH.",
+    )
 
 
 def _needs_person(text: str, address: SshAddress, program: SshProgram) -> LinkError | None:

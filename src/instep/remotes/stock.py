@@ -17,9 +17,9 @@ Progress = Callable[[int], None]
 
 
 class StockRemote(Protocol):
-    """One such repository, open. Every method but `changed` blocks, perhaps for ever (I25), and is called in
-    threads; several at once. OSError and InstepError (GitError, AnnexError) where it can't be used now: it is
-    opened anew later."""
+    """One such repository, open. Every method but `changed` and `cut` blocks, perhaps for ever (I25), and
+    is called in threads; several at once. OSError and InstepError (GitError, AnnexError) where it can't be
+    used now: it is opened anew later."""
 
     @property
     def uuid(self) -> RemoteUuid | None:
@@ -34,6 +34,17 @@ class StockRemote(Protocol):
     @property
     def follows(self) -> bool:
         """Whether somebody there merges at once what is pushed to `synced/BRANCH`."""
+        ...
+
+    @property
+    def runs_annex(self) -> bool:
+        """Whether git-annex works there, and unites `synced/git-annex` with its own branch. To move that
+        branch itself could lose facts: a journal that was begun before is later put over it, file by file."""
+        ...
+
+    @property
+    def lacks(self) -> str:
+        """The health condition that says why it takes no content; "" if it takes some."""
         ...
 
     def refs(self) -> dict[str, Oid]:
@@ -71,6 +82,10 @@ class StockRemote(Protocol):
 
     async def changed(self) -> None:
         """Return when its refs may have changed since the last call. Raises RemoteGone."""
+        ...
+
+    def cut(self) -> None:
+        """End what calls may hang in, after `close` or instead of it. Does not block: from the event loop."""
         ...
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """A remote where no instep answers, as long as it can be reached: refs both ways, by git.
 
 What this session does is what `git annex sync` does, but at once: push the branch (to `BRANCH` itself only
-where there is no work tree, to `synced/BRANCH` everywhere) and the git-annex branch, forward only; take in
+where there is no work tree, to `synced/BRANCH` everywhere) and the git-annex branch (to `git-annex` itself
+only where no git-annex works), forward only; take in
 what others pushed there, merge, and push again. Who is overtaken again and again leaves its work under a name
 that nobody else pushes to, as git-annex's assistant does. Changes there are heard of, never polled.
 """
@@ -193,7 +194,9 @@ class StockSession:
                 targets[f"refs/heads/{branch}"] = head
             targets[f"refs/heads/synced/{branch}"] = head
         if annex is not None:
-            targets |= {ANNEX: annex, SYNCED_ANNEX: annex}
+            targets[SYNCED_ANNEX] = annex
+            if not self.remote.runs_annex:
+                targets[ANNEX] = annex
         return targets
 
     def _moves_aside(self) -> dict[str, Oid]:

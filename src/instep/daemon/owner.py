@@ -1,0 +1,29 @@
+"""Whoever uses the sessions of `daemon.peers`: the folder, and in tests something simpler."""
+
+from pathlib import Path
+from typing import Protocol
+
+from instep.core.rules import Rules
+from instep.daemon.reach import Place
+from instep.remotes.aside import Aside
+from instep.remotes.dial import SshAddress
+from instep.remotes.frames import Hello
+from instep.remotes.link import Link
+from instep.remotes.ssh_program import SshProgram
+from instep.remotes.stock import StockRemote
+from instep.steps.session import Session
+from instep.steps.stock import StockSession
+
+
+class Owner(Protocol):
+    """What the peers ask for, and hand their sessions to."""
+
+    def hello(self) -> Hello: ...
+    def ssh_program(self) -> SshProgram: ...
+    def tried(self) -> None: ...
+    def session(self, link: Link, name: str) -> Session: ...
+    async def use(self, session: Session) -> None: ...
+    def start_guest(self, place: Path) -> None: ...
+    def open_stock(self, name: str, place: Place | SshAddress, aside: Aside) -> StockRemote: ...
+    def stock_session(self, remote: StockRemote, name: str, rules: Rules, aside: Aside) -> StockSession: ...
+    async def use_stock(self, session: StockSession) -> None: ...
