@@ -21,12 +21,12 @@ from instep.daemon.setting_up import SettingUp
 from instep.remotes.dial import LocalPath, SshAddress, parse_remote
 
 if TYPE_CHECKING:
-    from instep.daemon.far import FarSide
+    from instep.daemon.ssh_side import SshSide
 
 A = TypeVar("A")
 B = TypeVar("B")
 
-Side = Union[NearSide, "FarSide"]
+Side = Union[NearSide, "SshSide"]
 
 
 @dataclass(slots=True)
@@ -89,9 +89,9 @@ def bring_up(
 def _side(address: LocalPath | SshAddress, here: NearSide, launch: Launch, ends: ExitStack) -> Side:
     if isinstance(address, LocalPath):
         return NearSide(resolve(address.path), launch, may_be_bare=True)
-    from instep.daemon.far import FarSide  # noqa: PLC0415
+    from instep.daemon.ssh_side import SshSide  # noqa: PLC0415
 
-    side = FarSide(address, here.ssh_program)
+    side = SshSide(address, here.ssh_program)
     ends.callback(side.close)
     return side
 

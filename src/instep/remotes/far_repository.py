@@ -20,12 +20,12 @@ _HERE = b"instep looks"
 _HOME = re.compile(rb"(~[A-Za-z0-9._-]*)(/.*)?", re.DOTALL)
 
 _LOOK = b"""\
-echo '%(here)s'; command -v %(shell)s >/dev/null 2>&1 && echo annex-shell=yes; \
+command -v %(shell)s >/dev/null 2>&1 && echo annex-shell=yes; \
 for d in %(path)s %(path)s.git; do for g in "$d"/.git "$d"; do \
 b=$(git --git-dir="$g" rev-parse --is-bare-repository 2>/dev/null) || continue; \
 g=$(git --git-dir="$g" rev-parse --absolute-git-dir); echo bare=$b; echo git-dir="$g"; \
 echo uuid=$(git --git-dir="$g" config annex.uuid); \
-echo branch=$(git --git-dir="$g" symbolic-ref --quiet --short HEAD); \
+echo branch=$(git --git-dir="$g" rev-parse --verify --quiet --symbolic-full-name HEAD); \
 echo format=$(git --git-dir="$g" rev-parse --show-object-format); \
 test -e "$g"/instep/lock && echo instep=yes; \
 p=$(head -n 1 "$g"/annex/daemon.pid 2>/dev/null); \
@@ -45,6 +45,7 @@ class FarRepository:
     git_dir: bytes = b""
     uuid: RemoteUuid | None = None
     branch: str = ""
+    """Checked out there; "" where that has no commit yet."""
     object_format: str = ""
     has_assistant: bool = False
     """git-annex's assistant runs there, and merges what is pushed."""
@@ -83,12 +84,9 @@ def _word(raw: bytes) -> bytes:
 def look(ssh: SharedSsh, shell: str = ANNEX_SHELL) -> FarRepository:
     """What is there. Blocks. Raises LinkError when it can't be asked."""
     path = ssh.address.path
-    words = {b"here": _HERE, b"shell": os.fsencode(shell), b"path": shell_path(path)}
-    answer = ssh.run(b"sh -c " + quoted(_LOOK % words))
-    if answer.status == SSH_FAILED:
-        raise ssh.why() if not ssh.alive else PeerGone(f"{ssh.address.host} does not let us in any more.")
-    if (found := _facts(answer.out)) is not None:
-        return found
+    words = {b"shell": os.fsencode(shell), b"path": shell_path(path)}
+    if (out := run_in_shell(ssh, _LOOK % words)) is not None:
+        return _found(out)
     answer = ssh.run(annex_shell(shell, path, b"configlist"))
     uuid = re.search(rb"^annex\.uuid=([0-9A-Za-z-]*)\r?$", answer.out, re.MULTILINE)
     if answer.status == 0 and uuid is not None:
@@ -96,13 +94,19 @@ def look(ssh: SharedSsh, shell: str = ANNEX_SHELL) -> FarRepository:
     return FarRepository()
 
 
-def _facts(out: bytes) -> FarRepository | None:
-    """What the far shell tells; None if it did not run the command. Before, there may be noise."""
-    lines = out.splitlines()
-    if _HERE not in lines:
-        return None
-    lines = lines[lines.index(_HERE) + 1 :]
-    facts = {name: value for name, is_fact, value in (line.partition(b"=") for line in lines) if is_fact}
+def run_in_shell(ssh: SharedSsh, command: bytes) -> bytes | None:
+    """What a command for sh prints over there, without the noise that the login shell may print before; None
+    if there is no shell. Raises LinkError."""
+    answer = ssh.run(b"sh -c " + quoted(b"echo '" + _HERE + b"'; " + command))
+    if answer.status == SSH_FAILED:
+        raise PeerGone(f"{ssh.address.host} does not let us in any more.") if ssh.alive else ssh.why()
+    _, is_shell, out = answer.out.partition(_HERE + b"\n")
+    return out if is_shell else None
+
+
+def _found(out: bytes) -> FarRepository:
+    words = (line.partition(b"=") for line in out.splitlines())
+    facts = {name: value for name, is_fact, value in words if is_fact}
     return FarRepository(
         is_there=b"bare" in facts,
         has_shell=True,
@@ -110,7 +114,7 @@ def _facts(out: bytes) -> FarRepository | None:
         is_bare=facts.get(b"bare") == b"true",
         git_dir=facts.get(b"git-dir", b""),
         uuid=_uuid(facts.get(b"uuid", b"")),
-        branch=os.fsdecode(facts.get(b"branch", b"")),
+        branch=os.fsdecode(facts.get(b"branch", b"").removeprefix(b"refs/heads/")),
         object_format=facts.get(b"format", b"").decode(errors="replace"),
         has_assistant=b"assistant" in facts,
         is_kept=b"instep" in facts,

@@ -65,11 +65,11 @@ class SshProgram:
             remote_command,
         ]
 
-    def master(self, address: SshAddress, socket: str) -> list[str]:
+    def master(self, address: SshAddress, socket: str, *, lasting: bool) -> list[str]:
         """The command line of a connection that is there for others to go through. OpenSSH only."""
         # of options that contradict each other the first holds
         master = ["-M", "-S", socket, "-N", *("-o", "ControlPersist=no"), *KEPT_ALIVE]
-        return [*self._words(), *master, *self._options(address, True), address.destination]
+        return [*self._words(), *master, *self._options(address, lasting), address.destination]
 
     def for_git(self, through: str | None) -> dict[str, str]:
         """What tells git to start this program, in the background; git adds port, address and command."""

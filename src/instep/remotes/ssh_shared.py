@@ -50,8 +50,8 @@ class Answer:
 class SharedSsh:
     """One connection, open."""
 
-    def __init__(self, address: SshAddress, program: SshProgram) -> None:
-        """Connects. Raises LinkError."""
+    def __init__(self, address: SshAddress, program: SshProgram, *, asks: bool = False) -> None:
+        """Connects. `asks`: a person sits at our terminal, whom ssh may ask. Raises LinkError."""
         self.address = address
         self._program = known(program, address)
         self._said = b""
@@ -59,7 +59,7 @@ class SharedSsh:
         self._master: subprocess.Popen[bytes] | None = None
         if self._program.variant is Variant.SSH:
             path = control_path()
-            self._master = self._begun(self._program.master(address, str(path)))
+            self._master = self._begun(self._program.master(address, str(path), lasting=not asks), asks)
             try:
                 self._wait(self._master, path)
             except BaseException:
@@ -129,6 +129,7 @@ class SharedSsh:
         if self._master is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._master.pid, signal.SIGKILL)
+            self._master.kill()
         if self._socket is not None:
             with suppress(OSError):
                 os.unlink(self._socket)
@@ -155,15 +156,15 @@ class SharedSsh:
         self._said = (self._said + said)[-MAX_SAID_BYTES:]
         return bool(said)
 
-    def _begun(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _begun(self, command: list[str], asks: bool) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
                 ["sh", "-c", _WITH_US, "sh", *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=ssh_environment(os.environ),
-                start_new_session=True,
+                env=None if asks else ssh_environment(os.environ),
+                start_new_session=not asks,
             )
         except OSError as error:
             raise self._unusable(error) from error
