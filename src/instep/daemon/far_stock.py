@@ -39,6 +39,10 @@ class FarStock:
         self._ssh = SharedSsh(address, program, asks=sys.stdin.isatty())
         self._found = FarRepository(is_there=False)
 
+    def is_bare(self) -> bool:
+        """Whether a bare repository is there, of which no instep wants to know. Raises LinkError."""
+        return bool(look(self._ssh).is_bare)
+
     def described(self) -> Described:
         """What is there. Raises Refused, LinkError."""
         self._found = found = look(self._ssh)

@@ -9,7 +9,6 @@ growing pauses, and at once when it calls.
 import os
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -23,14 +22,16 @@ from instep.daemon.board import StatusBoard
 from instep.daemon.drives import follow_drives
 from instep.daemon.owner import Owner
 from instep.daemon.reach import Place, Reach, look_at
-from instep.daemon.remote import Exchange, Remote
+from instep.daemon.remote import Exchange, Held, Remote
 from instep.daemon.remote_conditions import show_connected, show_lack, show_trouble
 from instep.daemon.supervise import RAN_WELL_AFTER_S
 from instep.daemon.troubles import Troubles, error_sentence, print_traceback
+from instep.git.errors import GitError
 from instep.remotes import same_files
 from instep.remotes.connect import connect
 from instep.remotes.dial import LocalPath, SshAddress, parse_remote
 from instep.remotes.errors import (
+    FarRefused,
     LinkError,
     NoInstepThere,
     NotRunning,
@@ -54,17 +55,6 @@ SIGN_OF_LIFE_WITHIN_S = 3.0
 """A link that is silent for longer after the network changed is dead."""
 
 
-@dataclass
-class _Held:
-    """A link in use; `ended` once nothing uses it any more. `farewell`: what the other side is told then."""
-
-    link: Link
-    name: str
-    farewell: str = ""
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    ended: anyio.Event = field(default_factory=anyio.Event)
-
-
 class Peers:
     """All remotes and all links of a folder. Used from the event loop only."""
 
@@ -78,7 +68,7 @@ class Peers:
         self._troubles = troubles
         self._tasks: TaskGroup | None = None
         self._remotes: dict[str, Remote] = {}
-        self._links: dict[str, _Held] = {}
+        self._links: dict[str, Held] = {}
         self._follows_network = False
         self._shun = Shun()
         self.sessions: dict[str, Session | StockSession] = {}
@@ -189,6 +179,9 @@ class Peers:
         for held in self._links.values():
             if not _is_local(held.link):
                 held.link.probe(SIGN_OF_LIFE_WITHIN_S)
+        for session in self.stock_sessions:
+            if not self._remotes[session.name].is_at_path:
+                session.probe(SIGN_OF_LIFE_WITHIN_S)
         for remote in self._remotes.values():
             if remote.name not in self.sessions and not remote.rules.paused:
                 remote.network_changed()
@@ -227,10 +220,7 @@ class Peers:
         address = parse_remote(remote.url)
         if isinstance(address, SshAddress):
             self._hear_of_network()
-            try:
-                return await self._call(remote, address)
-            except NoInstepThere:
-                return await self._exchange(remote, address)
+            return await self._call_or_exchange(remote, address)
         remote.is_at_path = True
         base = Path(self._owner.hello().name)
         place = await remote.aside.run(partial(look_at, base, address.path))  # I25
@@ -247,6 +237,17 @@ class Peers:
                 raise RemoteGone(f"nothing is at {place.path}")
             case Reach.NO_REPOSITORY:
                 raise RemoteGone(f"{place.path} is no repository")
+
+    async def _call_or_exchange(self, remote: Remote, address: SshAddress) -> bool:
+        """An instep that does not keep what is there is no better than none."""
+        try:
+            return await self._call(remote, address)
+        except (NoInstepThere, FarRefused) as error:
+            no_link = error
+        try:
+            return await self._exchange(remote, address)
+        except (NoInstepThere, RemoteGone, GitError) as error:
+            raise error if isinstance(no_link, NoInstepThere) else no_link from None
 
     async def _call_guest(self, remote: Remote, place: Place) -> bool:
         """Have a guest keep it, and hold the link. False: that was soon over."""
@@ -333,7 +334,7 @@ class Peers:
         if name in self._remotes and (exchange := self._remotes[name].exchange) is not None:
             exchange.scope.cancel()  # an instep answers there now
             await exchange.ended.wait()
-        held = self._links[uuid] = _Held(link, name)
+        held = self._links[uuid] = Held(link, name)
         if self._tasks is not None:
             self._tasks.start_soon(self._trust_later, held)
         try:
@@ -350,7 +351,7 @@ class Peers:
             if name in self._remotes and link.farewell != NOT_NOW:  # I28: it will call us
                 self._remotes[name].wake.set()
 
-    async def _trust_later(self, held: _Held) -> None:
+    async def _trust_later(self, held: Held) -> None:
         """Who broke the protocol before is forgiven once a link has lasted; at once, it would be told of each
         time that it calls."""
         with anyio.move_on_after(RAN_WELL_AFTER_S):
@@ -359,7 +360,7 @@ class Peers:
         self._shun.forgive(held.link.peer.uuid)
         show_trouble(self._board, held.name, None)
 
-    async def _hold(self, held: _Held, name: str) -> None:
+    async def _hold(self, held: Held, name: str) -> None:
         link = held.link
         session = self.sessions[name] = self._owner.session(link, name)
         self._board.remote(name, uuid=link.peer.uuid, reachable=True, reason="")

@@ -10,6 +10,7 @@ import anyio
 from instep.core.retry import Backoff
 from instep.core.rules import Rules
 from instep.remotes.aside import Aside
+from instep.remotes.link import Link
 
 FIRST_TRY_S = 15.0
 """For how long it counts as being connected when nothing is known yet."""
@@ -20,6 +21,17 @@ NEW_TRY_S = 5.0
 """So is one that began at a change of the network, after this time: addresses and routes come one by one.
 Each one that is given up doubles it, for slow lines where networks of containers come and go all day."""
 MOST_DOUBLINGS = 6
+
+
+@dataclass
+class Held:
+    """A link in use; `ended` once nothing uses it any more. `farewell`: what the other side is told then."""
+
+    link: Link
+    name: str
+    farewell: str = ""
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
 
 
 @dataclass

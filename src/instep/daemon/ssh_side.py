@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from instep.daemon.adopt import Described, Template
+from instep.daemon.examine import Refused
 from instep.daemon.far import FarSide
 from instep.daemon.far_stock import FarStock
 from instep.daemon.near import Running
 from instep.remotes.dial import SshAddress
 from instep.remotes.errors import NoInstepThere
 from instep.remotes.ssh_program import SshProgram
+from instep.remotes.ssh_trouble import no_instep
 
 
 class SshSide:
@@ -25,11 +27,17 @@ class SshSide:
         try:
             return self._side.described()
         except NoInstepThere as error:
-            if isinstance(self._side, FarStock):
-                raise
             self._side.close()
             self._side = FarStock(self.place, self._program(), error)
             return self._side.described()
+        except Refused:
+            stock = FarStock(self.place, self._program(), no_instep(self.place))
+            if not stock.is_bare():
+                stock.close()
+                raise
+            self._side.close()
+            self._side = stock
+            return stock.described()
 
     def adopt(self, template: Template, description: str | None, *, thin: bool) -> str | None:
         """Make it one like the others; return its git-annex id, if it has one. Raises InstepError."""

@@ -36,7 +36,6 @@ class KeptRepository(LocalRepository):
     ) -> None:
         super().__init__(ours, name, path, aside)
         self.follows = follows
-        self.runs_annex = True
         self._still_kept = still_kept
         self._servers = P2pPool(lambda: local_server(self._repo.root, uuid))
 

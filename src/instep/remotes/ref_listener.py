@@ -1,12 +1,12 @@
 """Hearing of moved refs on another computer: one kept `git-annex-shell notifychanges`.
 
-It says READY, then CHANGED with the new object ids each time that a ref has moved. Both are only hints to
-look (I15), so nothing of what it says is kept or believed.
+It says READY, then CHANGED with the new object ids each time that refs have moved. Both are only hints to
+look (I15): nothing of what it says is kept.
 """
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 import anyio
@@ -29,11 +29,13 @@ class RefListener:
             env=ssh_environment(os.environ),
             start_new_session=True,
         )
+        self._rest = b""
         self.has_said_ready = False
         """Whether it can tell at all."""
 
-    async def heard(self) -> bool:
-        """True when refs may have moved; False when it has ended. In the event loop."""
+    async def heard(self, expected: Callable[[], Collection[bytes]]) -> bool:
+        """True when refs may have moved, and not only to where they are `expected` (hex digits); False when
+        it has ended. In the event loop."""
         assert self._process.stdout is not None
         out = self._process.stdout.fileno()
         while True:
@@ -41,8 +43,12 @@ class RefListener:
             said = os.read(out, READ_BYTES)
             if not said:
                 return False
-            if b"READY" in said or b"CHANGED" in said:
-                self.has_said_ready = True
+            *lines, self._rest = (self._rest + said).split(b"\n")
+            if len(self._rest) > READ_BYTES:
+                return False
+            self.has_said_ready = self.has_said_ready or b"READY" in lines
+            moved = {word for line in lines for word in line.removeprefix(b"CHANGED").split()}
+            if moved - set(expected()):
                 return True
 
     def kill(self) -> None:

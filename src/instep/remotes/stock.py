@@ -38,8 +38,8 @@ class StockRemote(Protocol):
 
     @property
     def runs_annex(self) -> bool:
-        """Whether git-annex works there, and unites `synced/git-annex` with its own branch. To move that
-        branch itself could lose facts: a journal that was begun before is later put over it, file by file."""
+        """Whether git-annex processes write there, and nothing unites branches on a push: its `git-annex`
+        branch is left to them. A journal that was begun before we moved it would be laid over it later."""
         ...
 
     @property

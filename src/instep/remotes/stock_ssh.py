@@ -23,6 +23,7 @@ from instep.git.repository import Repository
 from instep.git.travel import Pushed, Verdict, fetch, list_refs, push
 from instep.remotes.dial import SshAddress
 from instep.remotes.errors import LinkError, RemoteGone
+from instep.remotes.far_disk import FarDisk
 from instep.remotes.far_repository import ANNEX_SHELL, FarRepository, annex_shell, look
 from instep.remotes.ref_listener import RefListener
 from instep.remotes.ssh import ssh_environment
@@ -58,10 +59,12 @@ class SshRepository:
         self._is_bare = self._there.is_bare is not False
         self._listener: RefListener | None = None
         self._can_tell = self._there.has_annex_shell
+        self._pushed: frozenset[bytes] = frozenset()
+        """What our last push brought: that this was heard of there is no news."""
         self._servers = P2pPool(self._server)
+        self._disk = FarDisk(ssh, self._there.git_dir) if self._there.has_shell else None
         self._store = AnnexStore(ours)
         self.uuid = self._there.uuid if self._there.has_annex_shell else None
-        self.runs_annex = self.uuid is not None
         self.lacks = self._lack()
         if not self._there.has_shell:
             self.refs()  # it may well be no repository
@@ -70,6 +73,10 @@ class SshRepository:
     @property
     def is_bare(self) -> bool:
         return self._is_bare
+
+    @property
+    def runs_annex(self) -> bool:
+        return self.uuid is not None and self._is_bare
 
     @property
     def follows(self) -> bool:
@@ -112,6 +119,8 @@ class SshRepository:
         fetch(self._ours, self._name, refs, environment=self._ssh.git_environment)
 
     def push(self, moves: Mapping[str, Oid], forced: Collection[str] = ()) -> dict[str, Pushed]:
+        if not self.follows:  # else it is news where its own branch stands
+            self._pushed = frozenset(oid.hex().encode() for oid in moves.values())
         done = push(
             self._ours,
             self._name,
@@ -155,6 +164,8 @@ class SshRepository:
             if self._store.verify(key, os.fsencode(source)) is False:
                 return False
             raise AnnexError("git-annex there did not take it")
+        if self._disk is not None:
+            self._disk.sync(key)  # I10
         return True
 
     def _server(self) -> P2pServer:
@@ -172,7 +183,7 @@ class SshRepository:
     def check(self) -> None:
         if not self._ssh.alive:
             raise self._ssh.why()
-        if self._there.has_shell and self._looked() != self._there:
+        if self._looked() != self._there:
             raise RemoteGone("somebody else keeps it now")
 
     async def changed(self) -> None:
@@ -195,7 +206,7 @@ class SshRepository:
         if self._can_tell:
             if self._listener is None:
                 self._listener = RefListener(self._annex_shell(b"notifychanges"))
-            if await self._listener.heard():
+            if await self._listener.heard(lambda: self._pushed):
                 return
             self._can_tell = self._listener.has_said_ready  # else it is refused
             await anyio.to_thread.run_sync(self._listener.close)
@@ -206,12 +217,16 @@ class SshRepository:
 
     def cut(self) -> None:
         self._servers.kill()
+        if self._disk is not None:
+            self._disk.cut()
         if self._listener is not None:
             self._listener.kill()
         self._ssh.cut()
 
     def close(self) -> None:
         self._servers.close()
+        if self._disk is not None:
+            self._disk.close()
         if self._listener is not None:
             self._listener.close()
         self._ssh.close()

@@ -2,7 +2,7 @@
 
 What this session does is what `git annex sync` does, but at once: push the branch (to `BRANCH` itself only
 where there is no work tree, to `synced/BRANCH` everywhere) and the git-annex branch (to `git-annex` itself
-only where no git-annex works), forward only; take in
+only where no server of git-annex holds a journal), forward only; take in
 what others pushed there, merge, and push again. Who is overtaken again and again leaves its work under a name
 that nobody else pushes to, as git-annex's assistant does. Changes there are heard of, never polled.
 """
@@ -17,6 +17,7 @@ from instep.core.rules import Rules
 from instep.core.types import Change, Key, Oid, RelPath, RemoteUuid
 from instep.git.travel import Pushed, Verdict
 from instep.remotes.aside import Aside
+from instep.remotes.errors import RemoteGone
 from instep.remotes.stock import StockRemote
 from instep.steps.arrival import Arrival
 from instep.steps.download import Outcome
@@ -87,6 +88,7 @@ class StockSession:
         self._taken: dict[str, Oid] = {}
         """Where they stood when they were taken in."""
         self._look = True
+        self._doubted, self._answers_within_s = False, 0.0
         self._own_name = f"refs/synced/{state.uuid}/"
         self._giving = Giving(state, remote, name, aside, hands.given, self._moved)
 
@@ -126,7 +128,21 @@ class StockSession:
                 await self.bell.take()
             if later.cancelled_caught:
                 await self.aside.run(remote.check)
+            if self._doubted:
+                await self._see_that_it_lives()
             await self._turn()
+
+    def probe(self, within_s: float) -> None:
+        """The way to it may be another one now: end unless it answers within this time. # I25"""
+        self._doubted, self._answers_within_s = True, within_s
+        self.bell.ring()
+
+    async def _see_that_it_lives(self) -> None:
+        self._doubted = False
+        with anyio.move_on_after(self._answers_within_s) as limit:
+            await self.aside.run(self.remote.check)
+        if limit.cancelled_caught:
+            raise RemoteGone("it does not answer any more")
 
     @property
     def _is_behind(self) -> bool:
@@ -214,7 +230,9 @@ class StockSession:
         remote = self.remote
         done = await self.aside.run(lambda: remote.push(moves, moves.keys() if forced else ()), long=True)
         there = self._there = self._there or {}
-        there |= {ref: moves[ref] for ref, pushed in done.items() if pushed.verdict is Verdict.DONE}
+        moved = {ref: moves[ref] for ref, pushed in done.items() if pushed.verdict is Verdict.DONE}
+        there |= moved
+        self._taken |= moved  # nothing is new to us there
         if not forced:
             self.refused = self._refusal(done)
         return [ref for ref, pushed in done.items() if pushed.verdict is Verdict.OVERTAKEN]

@@ -35,6 +35,8 @@ RETRY_S = 15.0
 """After a content that could not be given."""
 BUSY_S = 1.0
 """While somebody else takes the same content in."""
+TAKE_ATTEMPTS = 3
+"""How often a content is asked for that could not be had whole, each time from where it broke off."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Lacking = dict[Key, RelPath]
@@ -231,17 +233,18 @@ async def take(
         wanted.done_bytes = done_bytes
         moved()
 
-    while True:
+    failures = 0
+    while failures < TAKE_ATTEMPTS:
         try:
             return await run_stoppable(partial(_take, state, remote, wanted.key), progressed, aside=aside)
         except TakenInElsewhere:
             await anyio.sleep(BUSY_S)
-        except InstepError:
-            return Outcome.REFUSED
-        except OSError as error:
-            if error.errno in _FULL:
+        except (InstepError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
                 raise
-            return Outcome.REFUSED
+            failures += 1
+            await anyio.sleep(BUSY_S * failures)
+    return Outcome.REFUSED
 
 
 def _take(state: FolderState, remote: StockRemote, key: Key, progress: Callable[[int], None]) -> Outcome:
