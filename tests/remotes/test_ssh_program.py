@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from instep.remotes.dial import SshAddress
 from instep.remotes.errors import BadAddress
-from instep.remotes.ssh_program import LASTING, PLAIN, SshProgram, Variant, quoted, ssh_program
+from instep.remotes.ssh_program import KEPT_ALIVE, LASTING, PLAIN, SshProgram, Variant, quoted, ssh_program
 
 HERE = SshAddress("host", "Docs", "me")
 AT_A_PORT = SshAddress("host", "Docs", None, 2222)
@@ -40,6 +40,25 @@ def test_the_program_is_the_one_that_git_would_start(
 ) -> None:
     settings = {"core.sshCommand": command, "ssh.variant": variant}
     assert ssh_program(environment, settings.get) == expected
+
+
+def test_the_command_lines_of_a_shared_connection() -> None:
+    master = SshProgram().master(HERE, "/run/s", lasting=True)
+    assert master[:6] == ["ssh", "-M", "-S", "/run/s", "-N", "-o"]
+    assert "BatchMode=yes" in master
+    assert "BatchMode=yes" not in SshProgram().master(HERE, "/run/s", lasting=False)
+    through = SshProgram().start(HERE, b"true", lasting=True, through="/run/s")
+    assert through == ["ssh", "-S", "/run/s", *LASTING, *PLAIN, "me@host", b"true"]
+
+
+def test_git_is_told_to_go_through_it_too() -> None:
+    told = SshProgram("my ssh", False, Variant.SSH).for_git("/run/s")
+    assert told == {
+        "GIT_SSH_COMMAND": " ".join(["'my ssh'", "-S", "/run/s", *LASTING, *KEPT_ALIVE]),
+        "GIT_SSH_VARIANT": "ssh",
+    }
+    assert SshProgram("plink -x", True, Variant.PLINK).for_git(None)["GIT_SSH_COMMAND"] == "plink -x -batch"
+    assert SshProgram("w", True, Variant.SIMPLE).for_git(None)["GIT_SSH_COMMAND"] == "w"
 
 
 def test_the_command_lines_of_each_variant() -> None:

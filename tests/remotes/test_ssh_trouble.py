@@ -91,6 +91,10 @@ def test_what_may_pass_by_itself(said: bytes, sentence: str) -> None:
         (128, b"fatal: unrecognized command 'instep link Docs'\n", b""),
         (2, b"Error: No such command 'link'.\n", b""),
         (126, b"sh: 1: instep: Permission denied\n", b""),
+        (1, b"git-annex-shell: Action blocked by GIT_ANNEX_SHELL_LIMITED\n", b""),
+        (128, b"fatal: unrecognized command 'instep link x'\ngit-annex-shell: git-shell failed\n", b""),
+        (1, b"FATAL: unknown git/gitolite command: 'instep link x'\n", b""),
+        (1, b"remote: ERROR: Disallowed command\n", b""),
     ],
 )
 def test_no_instep_there_is_not_an_unreachable_host(status: int, said: bytes, noise: bytes) -> None:

@@ -115,13 +115,19 @@ class FarComputer:
             self._server.wait()
             self._server = None
 
-    def let_in(self, *, only_to: Path | None = None) -> None:
-        """Who may come in: the user; and, with a key that is good for one folder only, the host `limited`."""
+    def let_in(self, *, only_to: Path | None = None, only_for: str = "") -> None:
+        """Who may come in: the user; and, with a key that is good for one folder only, the host `limited`; or
+        for one command line, which a shell runs."""
         lines = [f'command="{self.top}/login" {self._public("user")}']
         if only_to is not None:
             settings = self.environment | self._mark
             words = ["env", *(f"{name}={value}" for name, value in settings.items()), "instep", "link"]
             lines.append(f'command="{shlex.join(words)} {only_to}",restrict {self._public("limited")}')
+        if only_for:
+            script = self.top / "forced"
+            script.write_text(self._login_lines() + f"exec /bin/sh -c {shlex.quote(only_for)}\n")
+            script.chmod(0o755)
+            lines.append(f'command="{script}",restrict {self._public("limited")}')
         self.authorized.write_text("\n".join(lines) + "\n")
 
     def know_the_host(self, key: str = "host") -> None:
@@ -142,14 +148,15 @@ class FarComputer:
 
     def _write_login(self) -> None:
         """What PAM and login do, and then what sshd does: the command, in the user's shell."""
+        script = self.top / "login"
+        noise = "if [ -f .noise ]; then . ./.noise; fi\n"
+        script.write_text(self._login_lines() + noise + 'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"\n')
+        script.chmod(0o755)
+
+    def _login_lines(self) -> str:
         environment = self.environment | self._mark
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
-        script = self.top / "login"
-        script.write_text(
-            f"#!/bin/sh\n{exports}cd\nif [ -f .noise ]; then . ./.noise; fi\n"
-            'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"\n'
-        )
-        script.chmod(0o755)
+        return f"#!/bin/sh\n{exports}cd\n"
 
     def _write_client(self) -> None:
         keys = self._keys
