@@ -2,7 +2,7 @@
 
 All of it goes through one shared ssh connection. Content is only ever given to git-annex there, which
 verifies it and fills the files of a work tree; what we take is verified here. Where there is a work tree, the
-branch that is checked out there is never moved by us (ADR 9); ADR 19 has the rest.
+branch that is checked out there is never moved by us (ADR 9); ADR 20 has the rest.
 """
 
 import os
