@@ -13,6 +13,15 @@ from pathlib import Path
 PATIENCE_S = 900
 
 
+def native_program() -> Path:
+    """The program in git-annex's wheel, without its launcher. Raises RuntimeError."""
+    spec = util.find_spec("git_annex")
+    native = Path(spec.origin).parent / "git-annex" if spec and spec.origin else None
+    if native is None or not native.exists():
+        raise RuntimeError("the git-annex wheel is not installed beside this Python")
+    return native
+
+
 class Peer:
     """One peer in a directory of its own. Its processes have an own HOME, and a git that was told a name."""
 
@@ -98,12 +107,8 @@ class Assistant(Peer):
 
     def _use_native_program(self) -> None:
         """Put the program itself onto the PATH of this peer, before the launcher."""
-        spec = util.find_spec("git_annex")
-        native = Path(spec.origin).parent / "git-annex" if spec and spec.origin else None
-        if native is None or not native.exists():
-            raise RuntimeError("the git-annex wheel is not installed beside this Python")
         for command in ("git-annex", "git-annex-shell"):
-            (self._bin / command).symlink_to(native)
+            (self._bin / command).symlink_to(native_program())
 
     def start(self) -> None:
         self.begin()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .network import DELAYED, FULL_LINE, HUB, RECONNECT
 from .records import Record, Results, joined, number
+from .stock_far import SIZES, TO_STOCK
 from .workloads import BURST_WITHIN_S, SINGLES_FOR_S, Size
 
 INSTEP, ASSISTANT, HAND, RSYNC = "instep", "git-annex assistant", "git by hand", "rsync -a"
@@ -15,11 +16,11 @@ BIG, HUGE = "100,000 files", "1,000,000 files"
 Figure = Callable[[Results], float | None]
 
 
-def over(workload: str, peer: str) -> Figure:
-    """instep's median over that of a peer."""
+def over(workload: str, peer: str, name: str | None = None) -> Figure:
+    """instep's median over that of a peer, of the one thing measured or of one of several."""
 
     def figure(results: Results) -> float | None:
-        return _ratio(results.median(workload, INSTEP), results.median(workload, peer))
+        return _ratio(*(results.median(workload, who, name) for who in (INSTEP, peer)))
 
     return figure
 
@@ -76,6 +77,14 @@ TARGETS: list[Target] = [
     Target("one file: instep / assistant", over("latency", ASSISTANT), 1 / 50),
     Target("one file: instep / git by hand", over("latency", HAND), 1 / 2.5),
     Target("one file over ssh: instep / assistant", over(OVER_SSH, ASSISTANT), 1 / 25),
+    *(
+        Target(
+            f"{words} to a stock repository over ssh: instep / assistant",
+            over(TO_STOCK, ASSISTANT, words),
+            1 / 5,
+        )
+        for words in SIZES
+    ),
     Target("one file: instep over ssh / on one machine", over_ssh, 2),
     Target("one file through a hub / over ssh", through_a_hub, 3),
     Target("one file over 50 ms one way", lambda r: r.median(DELAYED, INSTEP), 0.15, "s"),
@@ -153,6 +162,9 @@ def _what_was_done(size: Size) -> str:
   {size.singles} of them, or as many as a slow peer takes in {SINGLES_FOR_S:g} s.
 - **{OVER_SSH}**: the same, with B in the home directory behind an sshd on the loopback address, which is
   connected with before.
+- **{TO_STOCK}**: the same, to a bare repository there, where only git and git-annex are; until a branch
+  there names the file and its content is there. instep leaves 10 KiB to git and annexes 100 KiB, the
+  others annex both.
 - **burst**: {size.burst_files:,} files of 4 KiB in 20 directories, creating them included. A peer that does
   not get it done within {BURST_WITHIN_S:g} s is not asked again.
 - **large**: one file of {size.large_mib} MiB, from its close.

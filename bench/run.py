@@ -28,6 +28,7 @@ from .profile import TracedInstep
 from .records import Record
 from .report import OVER_SSH, STAGES, write_report
 from .ssh import AssistantOverSsh, InstepOverSsh
+from .stock_far import TO_STOCK, AssistantToHub, HandToHub, InstepToHub, both_sizes
 from .syncers import Lsyncd, Syncthing, Unison
 from .workloads import BURST_WITHIN_S, LARGE_WITHIN_S, QUICK, RENAME_WITHIN_S, SINGLE_WITHIN_S, Size, Workload
 
@@ -41,6 +42,10 @@ PLAN: list[tuple[Workload, list[type[Peer]]]] = [
     (
         Workload(OVER_SSH, workloads.one_at_a_time, workloads.small, within_s=SINGLE_WITHIN_S),
         [InstepOverSsh, AssistantOverSsh],
+    ),
+    (
+        Workload(TO_STOCK, both_sizes, workloads.small, within_s=SINGLE_WITHIN_S),
+        [InstepToHub, HandToHub, AssistantToHub],
     ),
     (
         Workload(network.HUB, workloads.one_at_a_time, workloads.small, within_s=SINGLE_WITHIN_S),
