@@ -3,8 +3,9 @@
 import pytest
 
 from instep.core.types import Object, Oid
+from instep.git.outgoing import MAX_COMMITS, commits_since, new_objects
 from instep.remotes.frames import Inline, Objects
-from instep.steps.push import MAX_COMMITS, MAX_INLINE_BYTES, commits_since, new_objects, raw_frames
+from instep.steps.push import MAX_INLINE_BYTES, raw_frames
 from tests.steps.side import Side, big
 
 

@@ -9,10 +9,10 @@ import pytest
 from instep.core.commit import Commit, Signature
 from instep.core.tree import encode_tree
 from instep.core.types import MODE_FILE, MODE_LINK, MODE_TREE, Entry, Key, Object, Oid
+from instep.git.outgoing import MAX_COMMITS
 from instep.git.packs import PackReceiver
 from instep.remotes.errors import LinkError, ProtocolError
 from instep.remotes.frames import Frame, Heads, Inline, Item, Move, Moved, NeedPack, Objects, Pack, RefMove
-from instep.steps.push import MAX_COMMITS
 from instep.steps.session import matches
 from tests.remotes.pairs import Raw
 from tests.steps.side import Side, big, p

@@ -76,10 +76,11 @@ def _judged(listing: bytes) -> Iterable[tuple[str, Pushed]]:
         match = _LINE.fullmatch(line)
         if match is not None:
             flag, ref, words = match.groups()
-            yield os.fsdecode(ref), _judge(flag, words)
+            yield os.fsdecode(ref), judge(flag, words)
 
 
-def _judge(flag: bytes, words: bytes) -> Pushed:
+def judge(flag: bytes, words: bytes) -> Pushed:
+    """git's flag of a ref that was pushed (`!` is no) and its words for it."""
     if flag != b"!":
         return Pushed(Verdict.DONE)
     verdict = Verdict.OVERTAKEN if _OVERTAKEN.search(words) else Verdict.REFUSED

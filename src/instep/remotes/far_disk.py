@@ -34,6 +34,11 @@ class FarDisk:
         self._guard = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
+    def begin(self) -> None:
+        """Something is to be synced soon. Raises AnnexError."""
+        with self._guard:
+            self._process = self._process or self._begun()
+
     def sync(self, key: Key) -> None:
         """Return when the content is durable there. Raises AnnexError."""
         places = [object_path(key, bare) for bare in (True, False)]

@@ -6,6 +6,7 @@ branch that is checked out there is never moved by us (ADR 9); ADR 20 has the re
 """
 
 import os
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -25,9 +26,10 @@ from instep.remotes.dial import SshAddress
 from instep.remotes.errors import LinkError, RemoteGone
 from instep.remotes.far_disk import FarDisk
 from instep.remotes.far_repository import ANNEX_SHELL, FarRepository, annex_shell, look
+from instep.remotes.ready_push import ReadyPush
 from instep.remotes.ref_listener import RefListener
 from instep.remotes.ssh import ssh_environment
-from instep.remotes.ssh_program import SshProgram
+from instep.remotes.ssh_program import SshProgram, quoted
 from instep.remotes.ssh_shared import SharedSsh
 from instep.remotes.ssh_trouble import no_instep
 from instep.remotes.stock import Progress
@@ -37,6 +39,7 @@ LOOK_EVERY_S = 30.0
 _RECEIVE_PACK = "git -c core.fsync=all receive-pack"  # I10
 _CHECKED_OUT = "branch is currently checked out"
 _KEPT_SERVERS = 1
+_PUSHES_TOLD = 32
 
 
 class AnotherRepository(LinkError):
@@ -59,10 +62,11 @@ class SshRepository:
         self._is_bare = self._there.is_bare is not False
         self._listener: RefListener | None = None
         self._can_tell = self._there.has_annex_shell
-        self._pushed: frozenset[bytes] = frozenset()
-        """What our last push brought: that this was heard of there is no news."""
+        self._pushed: deque[bytes] = deque(maxlen=_PUSHES_TOLD)
+        """What our last pushes brought: that this was heard of there is no news."""
         self._servers = P2pPool(self._server)
         self._disk = FarDisk(ssh, self._there.git_dir) if self._there.has_shell else None
+        self._ready = self._ready_push()
         self._store = AnnexStore(ours)
         self.uuid = self._there.uuid if self._there.has_annex_shell else None
         self.lacks = self._lack()
@@ -113,14 +117,19 @@ class SshRepository:
 
     def refs(self) -> dict[str, Oid]:
         patterns = ("refs/heads/*", "refs/synced/*")
-        return list_refs(self._ours, self._name, patterns, environment=self._ssh.git_environment)
+        found = list_refs(self._ours, self._name, patterns, environment=self._ssh.git_environment)
+        if self._ready is not None:
+            self._ready.where(found)
+        return found
 
     def fetch(self, refs: Iterable[str]) -> None:
         fetch(self._ours, self._name, refs, environment=self._ssh.git_environment)
 
     def push(self, moves: Mapping[str, Oid], forced: Collection[str] = ()) -> dict[str, Pushed]:
         if not self.follows:  # else it is news where its own branch stands
-            self._pushed = frozenset(oid.hex().encode() for oid in moves.values())
+            self._pushed.extend(oid.hex().encode() for oid in moves.values())
+        if self._ready is not None and not forced and (done := self._ready.push(moves)) is not None:
+            return done
         done = push(
             self._ours,
             self._name,
@@ -135,6 +144,16 @@ class SshRepository:
                     self._is_bare = False
                     del done[ref]
         return done
+
+    def _ready_push(self) -> ReadyPush | None:
+        """Where a person's settings say how to push, git has to do it."""
+        config, name = self._ours.config, self._name
+        told = (f"remote.{name}.pushurl", f"remote.{name}.receivepack", f"remote.{name}.uploadpack")
+        has_other_ways = any(name.endswith(".pushinsteadof") for name in config.names("url."))
+        if not self._there.has_shell or has_other_ways or any(map(config.get, told)):
+            return None
+        command = f"{_RECEIVE_PACK} ".encode() + quoted(self._there.git_dir)
+        return ReadyPush(self._ours, name, self._ssh.command(command))
 
     # -- content --------------------------------------------------------------------------------------
 
@@ -158,6 +177,8 @@ class SshRepository:
         return is_good
 
     def put(self, key: Key, path: RelPath, source: Path, progress: Progress) -> bool:
+        if self._disk is not None:
+            self._disk.begin()
         with source.open("rb") as file, self._servers.one() as server:
             taken = server.put(key, path, file, progress)
         if not taken:
@@ -219,6 +240,8 @@ class SshRepository:
         self._servers.kill()
         if self._disk is not None:
             self._disk.cut()
+        if self._ready is not None:
+            self._ready.cut()
         if self._listener is not None:
             self._listener.kill()
         self._ssh.cut()
@@ -227,6 +250,8 @@ class SshRepository:
         self._servers.close()
         if self._disk is not None:
             self._disk.close()
+        if self._ready is not None:
+            self._ready.close()
         if self._listener is not None:
             self._listener.close()
         self._ssh.close()

@@ -88,7 +88,8 @@ class StockSession:
         self._taken: dict[str, Oid] = {}
         """Where they stood when they were taken in."""
         self._look = True
-        self._doubted, self._answers_within_s = False, 0.0
+        self._doubts: Mailbox[None] = Mailbox(lambda: None)
+        self._answers_within_s = 0.0
         self._own_name = f"refs/synced/{state.uuid}/"
         self._giving = Giving(state, remote, name, aside, hands.given, self._moved)
 
@@ -106,6 +107,7 @@ class StockSession:
 
             tasks.start_soon(until_failed, self._listen)
             tasks.start_soon(until_failed, self._exchange)
+            tasks.start_soon(until_failed, self._see_that_it_lives)
             if self._gives and (uuid := self.remote.uuid) is not None:
                 tasks.start_soon(until_failed, lambda: self._giving.run(uuid))
         raise failed[0]
@@ -128,21 +130,21 @@ class StockSession:
                 await self.bell.take()
             if later.cancelled_caught:
                 await self.aside.run(remote.check)
-            if self._doubted:
-                await self._see_that_it_lives()
             await self._turn()
 
     def probe(self, within_s: float) -> None:
         """The way to it may be another one now: end unless it answers within this time. # I25"""
-        self._doubted, self._answers_within_s = True, within_s
-        self.bell.ring()
+        self._answers_within_s = within_s
+        self._doubts.ring()
 
     async def _see_that_it_lives(self) -> None:
-        self._doubted = False
-        with anyio.move_on_after(self._answers_within_s) as limit:
-            await self.aside.run(self.remote.check)
-        if limit.cancelled_caught:
-            raise RemoteGone("it does not answer any more")
+        """When in doubt. What is to be pushed does not wait for that."""
+        while True:
+            await self._doubts.take()
+            with anyio.move_on_after(self._answers_within_s) as limit:
+                await self.aside.run(self.remote.check)
+            if limit.cancelled_caught:
+                raise RemoteGone("it does not answer any more")
 
     @property
     def _is_behind(self) -> bool:

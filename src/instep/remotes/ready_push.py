@@ -1,0 +1,148 @@
+"""Pushing to another computer at once: its `git receive-pack` is started ahead of the push that it is for.
+
+Most of the time of a small push is the way to a program over there that takes it in: a git here, an ssh, a
+shell, a git there that says where its refs are. So one is kept waiting, and the next one is started when it
+was used. What it says of the refs may be old by then: it moves none that is not where it said. # I15
+"""
+
+import os
+import subprocess
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+
+from instep.core.types import Oid
+from instep.git.errors import GitError
+from instep.git.pkt_line import BadPacket
+from instep.git.receive_pack import Advertised, advertised, parcel, report, send
+from instep.git.refs import RefUpdate
+from instep.git.repository import Repository
+from instep.git.travel import Pushed, Verdict, tracking_ref
+from instep.remotes.ssh import ssh_environment
+
+END_WITHIN_S = 5.0
+
+_Process = subprocess.Popen[bytes]
+
+
+class ReadyPush:
+    """Pushes to one repository. Safe to use from several threads."""
+
+    def __init__(self, ours: Repository, remote: str, command: list[str | bytes]) -> None:
+        """Nothing is started yet. `command`: what starts a receive-pack over there."""
+        self._ours = ours
+        self._remote = remote
+        self._command = command
+        self._guard = threading.Lock()
+        self._waiting: _Process | None = None
+        self._said: Advertised | None = None
+        """What the one that waits said, once it was read."""
+        self._ending: list[_Process] = []
+        self._usable = True
+
+    def push(self, moves: Mapping[str, Oid]) -> dict[str, Pushed] | None:
+        """Move refs forward, each by itself. None: it is not done, or not known to be: it is for git."""
+        with self._guard:
+            if not self._usable:
+                return None
+            with suppress(BadPacket, OSError):
+                return self._pushed(moves)
+            self._leave()
+            return None
+
+    def where(self, refs: Mapping[str, Oid]) -> None:
+        """So the refs were found just now: have one wait that knows it."""
+        with self._guard:
+            if not self._usable or (self._waiting is not None and self._agrees(self._waiting, refs)):
+                return
+            self._leave()
+            with suppress(OSError):
+                self._waiting = self._begun()
+
+    def cut(self) -> None:
+        """End it now. Does not block."""
+        self._usable = False
+        for process in filter(None, (self._waiting, *self._ending)):
+            if process.returncode is None:
+                process.kill()
+
+    def close(self) -> None:
+        """End it. Idempotent."""
+        self._usable = False
+        with self._guard:
+            self._leave()
+            for process in self._ending:
+                try:
+                    process.wait(END_WITHIN_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+                if process.stdout is not None:
+                    process.stdout.close()
+            self._ending.clear()
+
+    def _pushed(self, moves: Mapping[str, Oid]) -> dict[str, Pushed] | None:
+        store = self._ours.objects
+        process = self._waiting = self._waiting or self._begun()
+        there = self._heard(process)
+        if not there.suits(store.format):
+            self._usable = False
+            raise BadPacket
+        what = parcel(store, moves, there.refs)
+        if what is None:  # git will; and then this one will not know where the refs are
+            self._leave()
+            return None
+        found = {ref: Pushed(Verdict.DONE) for ref in moves}
+        if what.moves:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            send(process.stdin, what, store.format)
+            found |= report(process.stdout, what.moves)
+            self._leave()
+            with suppress(OSError):
+                self._waiting = self._begun()
+        self._track({ref: oid for ref, oid in moves.items() if found[ref].verdict is Verdict.DONE})
+        return found
+
+    def _agrees(self, process: _Process, refs: Mapping[str, Oid]) -> bool:
+        try:
+            said = self._heard(process)
+        except (BadPacket, OSError):
+            return False
+        return all(said.refs.get(ref) == oid for ref, oid in refs.items())
+
+    def _heard(self, process: _Process) -> Advertised:
+        if self._said is None:
+            assert process.stdout is not None
+            self._said = advertised(process.stdout)
+        return self._said
+
+    def _track(self, moved: Mapping[str, Oid]) -> None:
+        """Note where the refs are now, as git does after a push."""
+        updates = [RefUpdate(tracking_ref(self._remote, ref), oid) for ref, oid in moved.items()]
+        with suppress(GitError):  # the next fetch will
+            self._ours.refs.update(updates, "update by push")
+
+    def _begun(self) -> _Process:
+        self._said = None
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=ssh_environment(os.environ),
+            start_new_session=True,
+        )
+
+    def _leave(self) -> None:
+        """Let the one that waits come to its end: it may have hooks to run still."""
+        process, self._waiting = self._waiting, None
+        if process is not None:
+            if process.stdin is not None:
+                with suppress(OSError):
+                    process.stdin.close()
+            self._ending.append(process)
+        for ended in [each for each in self._ending if each.poll() is not None]:
+            self._ending.remove(ended)
+            if ended.stdout is not None:
+                ended.stdout.close()
