@@ -12,13 +12,16 @@ from instep.core.types import Key, RemoteUuid
 from instep.remotes.dial import SshAddress
 from instep.remotes.errors import LinkError
 from instep.remotes.far_disk import FarDisk
+from instep.remotes.far_refs import FarRefs
 from instep.remotes.far_repository import FarRepository, annex_shell_path, look, run_in_shell, shell_path
+from instep.remotes.kept_shell import KeptShell
 from instep.remotes.ref_listener import RefListener
 from instep.remotes.ssh_program import SshProgram, Variant
 from instep.remotes.ssh_shared import SharedSsh
 from tests.conftest import RepositoryMaker, run_git
 
 SHELL = 'cd "$HOME"; echo noise; exec /bin/sh -c "$2"'
+QUIET = 'cd "$HOME"; exec /bin/sh -c "$2"'
 NO_SHELL = 'case "$2" in git-annex-shell*) cd "$HOME"; exec /bin/sh -c "$2";; esac; echo no >&2; exit 1'
 
 
@@ -152,9 +155,41 @@ def test_content_is_synced_object_and_directories(far: Far, tmp_path: Path) -> N
     (tmp_path / "broken").touch()
     with pytest.raises(AnnexError, match="synced"):
         disk.sync(key)
+    (tmp_path / "broken").unlink()
+    disk.sync(key)
     disk.close()
     with pytest.raises(AnnexError):
         disk.sync(key)
+
+
+@pytest.mark.parametrize("name", ["hub.git", "it's `x` %s \\.git"])
+def test_refs_are_listed_as_they_are_now(far: Far, name: str) -> None:  # I15
+    bare(far, name, annex=False)
+    hub = far.home / name
+    refs = FarRefs(far.ssh(name, QUIET), os.fsencode(hub))
+    assert refs.list() == {}
+    tree = run_git(hub, "mktree", "--missing").decode().strip()
+    for words in ("one", "two"):
+        commit = run_git(hub, "commit-tree", "-m", words, tree).decode().strip()
+        for ref in ("refs/heads/synced/main", "refs/synced/me/main", "refs/tags/none"):
+            run_git(hub, "update-ref", ref, commit)
+        oid = bytes.fromhex(commit)
+        assert refs.list() == {"refs/heads/synced/main": oid, "refs/synced/me/main": oid}
+    hub.rename(far.home / "away.git")
+    with pytest.raises(AnnexError):
+        refs.list()
+    refs.close()
+
+
+def test_a_kept_shell_that_ended_is_started_again(far: Far) -> None:  # I27
+    shell = KeptShell(far.ssh("x", QUIET), os.fsencode(far.home), b'test "$p" != die || exit; echo "$p" $q')
+    assert shell.ask(b"one", b"two") == [b"one two"]
+    with pytest.raises(AnnexError):
+        shell.ask(b"die")
+    assert shell.ask(b"three") == [b"three"]
+    shell.close()
+    with pytest.raises(AnnexError):
+        shell.ask(b"four")
 
 
 @pytest.mark.anyio

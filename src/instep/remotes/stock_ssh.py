@@ -8,6 +8,7 @@ branch that is checked out there is never moved by us (ADR 9); ADR 20 has the re
 import os
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -25,6 +26,7 @@ from instep.git.travel import Pushed, Verdict, fetch, list_refs, push
 from instep.remotes.dial import SshAddress
 from instep.remotes.errors import LinkError, RemoteGone
 from instep.remotes.far_disk import FarDisk
+from instep.remotes.far_refs import FarRefs
 from instep.remotes.far_repository import ANNEX_SHELL, FarRepository, annex_shell, look
 from instep.remotes.ready_push import ReadyPush
 from instep.remotes.ref_listener import RefListener
@@ -66,6 +68,7 @@ class SshRepository:
         """What our last pushes brought: that this was heard of there is no news."""
         self._servers = P2pPool(self._server)
         self._disk = FarDisk(ssh, self._there.git_dir) if self._there.has_shell else None
+        self._refs = FarRefs(ssh, self._there.git_dir) if self._there.has_shell else None
         self._ready = self._ready_push()
         self._store = AnnexStore(ours)
         self.uuid = self._there.uuid if self._there.has_annex_shell else None
@@ -116,11 +119,17 @@ class SshRepository:
     # -- refs -----------------------------------------------------------------------------------------
 
     def refs(self) -> dict[str, Oid]:
-        patterns = ("refs/heads/*", "refs/synced/*")
-        found = list_refs(self._ours, self._name, patterns, environment=self._ssh.git_environment)
+        found = self._listed()
         if self._ready is not None:
             self._ready.where(found)
         return found
+
+    def _listed(self) -> dict[str, Oid]:
+        if self._refs is not None:
+            with suppress(AnnexError):
+                return self._refs.list()
+        patterns = ("refs/heads/*", "refs/synced/*")
+        return list_refs(self._ours, self._name, patterns, environment=self._ssh.git_environment)
 
     def fetch(self, refs: Iterable[str]) -> None:
         fetch(self._ours, self._name, refs, environment=self._ssh.git_environment)
@@ -238,20 +247,16 @@ class SshRepository:
 
     def cut(self) -> None:
         self._servers.kill()
-        if self._disk is not None:
-            self._disk.cut()
-        if self._ready is not None:
-            self._ready.cut()
+        for helper in filter(None, (self._disk, self._refs, self._ready)):
+            helper.cut()
         if self._listener is not None:
             self._listener.kill()
         self._ssh.cut()
 
     def close(self) -> None:
         self._servers.close()
-        if self._disk is not None:
-            self._disk.close()
-        if self._ready is not None:
-            self._ready.close()
+        for helper in filter(None, (self._disk, self._refs, self._ready)):
+            helper.close()
         if self._listener is not None:
             self._listener.close()
         self._ssh.close()
