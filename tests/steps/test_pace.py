@@ -1,6 +1,10 @@
 """An even flow, with a clock that is handed in."""
 
-from instep.steps.pace import LEAST_BYTES, Pace
+import time
+
+import pytest
+
+from instep.steps.pace import LEAST_BYTES, Pace, ThreadPace
 
 
 class Clock:
@@ -36,3 +40,27 @@ def test_a_new_limit_holds_at_once() -> None:  # I22
     assert [pace.wait_s(1000), pace.wait_s(1000)] == [0, 1]
     limits.append(None)
     assert pace.wait_s(1000) == 0
+
+
+def test_a_thread_is_held_up_as_it_says_how_far_it_is() -> None:
+    told: list[int] = []
+    paced = ThreadPace(lambda: 10_000).paced(told.append)
+    began_s = time.monotonic()
+    for done_bytes in (50_000, 53_000, 56_000):
+        paced(done_bytes)
+    assert time.monotonic() - began_s >= 0.3, "what was there before does not count"
+    assert list(dict.fromkeys(told)) == [50_000, 53_000, 56_000]
+
+
+def test_a_thread_that_waits_can_be_stopped() -> None:
+    calls: list[int] = []
+
+    def stopped(done_bytes: int) -> None:
+        calls.append(done_bytes)
+        if len(calls) > 3:
+            raise KeyError
+
+    paced = ThreadPace(lambda: 1).paced(stopped, 0)
+    paced(1000)
+    with pytest.raises(KeyError):
+        paced(2000)

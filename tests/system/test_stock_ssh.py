@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,27 @@ def test_a_process_that_was_killed_leaves_no_connection(met: FarStock) -> None: 
     eventually(lambda: len(met.masters()) < len(masters), "its connection is gone")
     met.instep("up", met.a)
     met.settle()
+
+
+def test_limits_of_bandwidth_and_the_number_of_jobs_hold(met: FarStock) -> None:  # I22
+    """Up, with two at a time; and down."""
+    size, limit = 9_000_000, 5_000_000
+    run_git(met.a, "config", "annex.jobs", "2")
+    run_git(met.a, "config", f"remote.{HOST}.annex-bwlimit", f"{limit / 1e6} MB")
+    run_git(met.b, "config", "annex.bwlimit-download", f"{limit / 1e6} MB")
+    began_s = time.monotonic()
+    for name in ("one.film", "two.film"):
+        write(met.a, name, os.urandom(size))
+    eventually(lambda: len(list((met.hub / "annex/tmp").glob("SHA256E-*"))) == 2, "both are on their way")
+    keys = {key_of(met.a, name) for name in ("one.film", "two.film")}
+    eventually(lambda: keys <= annexed(met.hub), "both are there")
+    up_s = time.monotonic()
+    assert up_s - began_s > 0.8 * 2 * size / limit
+    met.settle()
+    assert time.monotonic() - up_s > 0.5 * size / limit, "the second came no faster"
+    for folder, name in ((met.a, "annex.jobs"), (met.b, "annex.bwlimit-download")):
+        run_git(folder, "config", "--unset", name)
+    run_git(met.a, "config", "--unset", f"remote.{HOST}.annex-bwlimit")
 
 
 def test_what_went_bad_there_is_not_taken(met: FarStock) -> None:  # I11

@@ -15,6 +15,8 @@ from instep.git.config import Config
 Direction = Literal["upload", "download"]
 
 MOST_JOBS = 64
+MOST_STOCK_JOBS = 4
+"""Where each needs a git-annex process of its own over there, and sshd allows ten at a time (MaxSessions)."""
 
 
 def bytes_per_s(config: Config, remote: str, direction: Direction) -> int | None:

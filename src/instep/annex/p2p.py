@@ -67,8 +67,8 @@ class P2pServer:
         return self._is_yes(self._ask(b"CHECKPRESENT " + key))
 
     def put(self, key: Key, path: RelPath, file: BinaryIO, progress: Callable[[int], None]) -> bool:
-        """Store a content that belongs to `path`. False: it was not taken, because it is not the key's or
-        for a reason that is not told."""
+        """Store a content that belongs to `path`. `progress` is told first how much of it was there already.
+        False: it was not taken, because it is not the key's or for a reason that is not told."""
         answer = self._ask(b"PUT %b %b" % (_word(path), key))
         if answer.startswith(b"ALREADY-HAVE"):
             return True
@@ -77,6 +77,7 @@ class P2pServer:
         if offset is None or offset > size:
             raise self._failed(_said(answer))
         file.seek(offset)
+        progress(offset)
         self._write(b"DATA %d\n" % (size - offset))
         while offset < size:
             piece = file.read(min(_PIECE_BYTES, size - offset))

@@ -20,7 +20,8 @@ from instep.remotes.errors import DoesNotAnswer
 R = TypeVar("R")
 
 ANSWER_WITHIN_S = 20.0
-AT_ONCE = 8
+AT_ONCE = 16
+"""More than the contents that move at a time, so that refs never wait for content."""
 
 
 @dataclass

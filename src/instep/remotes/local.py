@@ -77,6 +77,7 @@ class LocalRepository:
             if incoming.size_bytes:
                 incoming.resume(progress)
             self._make_room(key, source, incoming.offset)
+            progress(incoming.offset)
             with source.open("rb") as file:
                 incoming.copy_rest(file.fileno(), None, progress)
             if not incoming.finish():

@@ -69,7 +69,8 @@ class StockRemote(Protocol):
 
     def put(self, key: Key, path: RelPath, source: Path, progress: Progress) -> bool:
         """Give it the content, which is the file `source` and belongs to `path` in the work tree; True once
-        it is verified and durable there (I10, I11). False: the file does not hold the key's content."""
+        it is verified and durable there (I10, I11). False: the file does not hold the key's content.
+        `progress` is told first how much of it was there already."""
         ...
 
     def rest(self) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import anyio
 
+from instep.annex.limits import bytes_per_s
 from instep.core.rules import Rules
 from instep.core.types import Change, Key, Oid, RelPath, RemoteUuid
 from instep.git.travel import Pushed, Verdict
@@ -22,6 +23,7 @@ from instep.remotes.stock import StockRemote
 from instep.steps.arrival import Arrival
 from instep.steps.download import Outcome
 from instep.steps.mailbox import Mailbox
+from instep.steps.pace import ThreadPace
 from instep.steps.state import FolderState
 from instep.steps.stock_content import Giving, take
 from instep.steps.wanted import Wanted
@@ -91,6 +93,7 @@ class StockSession:
         self._doubts: Mailbox[None] = Mailbox(lambda: None)
         self._answers_within_s = 0.0
         self._own_name = f"refs/synced/{state.uuid}/"
+        self._pace = ThreadPace(lambda: bytes_per_s(state.repo.config, name, "download"))
         self._giving = Giving(state, remote, name, aside, hands.given, self._moved)
 
     async def run(self) -> None:
@@ -159,7 +162,7 @@ class StockSession:
 
     async def take(self, wanted: Wanted, moved: Callable[[], None]) -> Outcome:
         """Take one key's content from there."""
-        return await take(self._state, self.remote, self.aside, wanted, moved)
+        return await take(self._state, self.remote, self.aside, wanted, moved, self._pace)
 
     def content_came(self, key: Key, path: RelPath) -> None:
         """This content is here now."""

@@ -7,15 +7,17 @@ verified and durable there before our git-annex branch says so (I11). Small cont
 """
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import anyio
+from anyio.abc import TaskGroup
 
 from instep.annex.branch import recorded_logs
 from instep.annex.incoming import IncomingContent, TakenInElsewhere
+from instep.annex.limits import MOST_STOCK_JOBS, bytes_per_s, jobs
 from instep.annex.preferences import Preferences
 from instep.core.errors import InstepError
 from instep.core.keys import log_path, size_of
@@ -27,6 +29,7 @@ from instep.remotes.stock import StockRemote
 from instep.steps.copies import LARGE_BYTES
 from instep.steps.download import Outcome
 from instep.steps.mailbox import Mailbox
+from instep.steps.pace import ThreadPace
 from instep.steps.state import FolderState
 from instep.steps.stoppable import run_stoppable
 from instep.steps.wanted import Wanted
@@ -71,6 +74,7 @@ class Giving:
         self._aside = aside
         self._given = given
         self._tell = changed
+        self._pace = ThreadPace(lambda: bytes_per_s(state.repo.config, name, "upload"))
         self._candidates: Mailbox[Candidates] = Mailbox(Candidates)
         self._bells = {large: Mailbox[None](lambda: None) for large in (False, True)}
         self._lacking: Lacking = {}
@@ -112,7 +116,7 @@ class Giving:
         self.look_again()
         async with anyio.create_task_group() as tasks:
             for large in self._bells:
-                tasks.start_soon(self._give_all, large, uuid)
+                tasks.start_soon(self._give_all, large, tasks)
             while True:
                 candidates = await self._candidates.take()
                 self._busy = True
@@ -165,26 +169,34 @@ class Giving:
             if state.store.has(key) and self._is_wanted(key, path) and not self._remote.has(key)
         }
 
-    async def _give_all(self, large: bool, uuid: RemoteUuid) -> None:
+    async def _give_all(self, large: bool, tasks: TaskGroup) -> None:
+        """Small content one by one, and large as `annex.jobs` says."""
+        going: set[Key] = set()
         while True:
-            key = self._next(large)
-            if key is None:
-                await self._bells[large].take()
-            elif await self._give(key, self._lacking[key]):
-                self._lacking.pop(key, None)
-                self._failed = ""
-                self._tell()
-                await self._rest()
-            else:
-                self._tell()
-                await anyio.sleep(RETRY_S)
+            at_once = min(jobs(self._state.repo.config), MOST_STOCK_JOBS) if large else 1
+            while len(going) < at_once and (key := self._next(large, going)) is not None:
+                going.add(key)
+                tasks.start_soon(self._give_one, key, going, self._bells[large])
+            await self._bells[large].take()
+
+    async def _give_one(self, key: Key, going: set[Key], bell: Mailbox[None]) -> None:
+        if await self._give(key, self._lacking[key]):
+            self._lacking.pop(key, None)
+            self._failed = ""
+            self._tell()
+            await self._rest()
+        else:
+            self._tell()
+            await anyio.sleep(RETRY_S)
+        going.discard(key)
+        bell.ring()
 
     async def _rest(self) -> None:
         if not self._lacking:
             await self._aside.run(self._remote.rest)
 
-    def _next(self, large: bool) -> Key | None:
-        fitting = (key for key in self._lacking if _is_large(key) == large)
+    def _next(self, large: bool, going: Container[Key]) -> Key | None:
+        fitting = (key for key in self._lacking if key not in going and _is_large(key) == large)
         return min(fitting, key=lambda key: (size_of(key) or 0, key), default=None)
 
     async def _give(self, key: Key, path: RelPath) -> bool:
@@ -206,7 +218,8 @@ class Giving:
             )
 
         def put(progress: Callable[[int], None]) -> bool:
-            return remote.put(key, path, Path(source.decode(errors="surrogateescape")), progress)
+            paced = self._pace.paced(progress)
+            return remote.put(key, path, Path(source.decode(errors="surrogateescape")), paced)
 
         try:
             good = await run_stoppable(put, moved, aside=self._aside)
@@ -224,10 +237,16 @@ class Giving:
         return True
 
 
-async def take(
-    state: FolderState, remote: StockRemote, aside: Aside, wanted: Wanted, moved: Callable[[], None]
+async def take(  # noqa: PLR0917
+    state: FolderState,
+    remote: StockRemote,
+    aside: Aside,
+    wanted: Wanted,
+    moved: Callable[[], None],
+    pace: ThreadPace,
 ) -> Outcome:
     """Take one key's content in, verified and durable. Raises OSError when our own disk is full."""
+    work = partial(_take, state, remote, wanted.key, pace)
 
     def progressed(done_bytes: int) -> None:
         wanted.done_bytes = done_bytes
@@ -236,7 +255,7 @@ async def take(
     failures = 0
     while failures < TAKE_ATTEMPTS:
         try:
-            return await run_stoppable(partial(_take, state, remote, wanted.key), progressed, aside=aside)
+            return await run_stoppable(work, progressed, aside=aside)
         except TakenInElsewhere:
             await anyio.sleep(BUSY_S)
         except (InstepError, OSError) as error:
@@ -247,7 +266,9 @@ async def take(
     return Outcome.REFUSED
 
 
-def _take(state: FolderState, remote: StockRemote, key: Key, progress: Callable[[int], None]) -> Outcome:
+def _take(
+    state: FolderState, remote: StockRemote, key: Key, pace: ThreadPace, progress: Callable[[int], None]
+) -> Outcome:
     """All in one thread: what hangs there keeps its own files, and closes them when it is let go."""
     if not remote.has(key):
         return Outcome.REFUSED
@@ -255,7 +276,7 @@ def _take(state: FolderState, remote: StockRemote, key: Key, progress: Callable[
     try:
         if incoming.size_bytes:
             incoming.resume(progress)
-        if not remote.get(incoming, progress):
+        if not remote.get(incoming, pace.paced(progress, incoming.offset)):
             return Outcome.REFUSED
         if not incoming.finish():  # I11
             return Outcome.CORRUPT

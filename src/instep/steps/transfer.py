@@ -14,7 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from instep.annex.incoming import drop_partial
-from instep.annex.limits import bytes_per_s, jobs
+from instep.annex.limits import MOST_JOBS, MOST_STOCK_JOBS, bytes_per_s, jobs
 from instep.core.keys import size_of
 from instep.core.status import shown
 from instep.core.types import Change, Key, RelPath
@@ -206,16 +206,22 @@ class TransferStep:
             async with anyio.create_task_group() as tasks:
                 self.bells[name] = Mailbox(lambda: None)
                 self.offered(name)
-                await self._start(name, tasks, get)
+                await self._start(name, tasks, get, MOST_STOCK_JOBS)
         finally:
             del self.bells[name]
             self._ring()
 
-    async def _start(self, name: str, tasks: TaskGroup, get: Callable[[Wanted], Awaitable[None]]) -> None:
+    async def _start(
+        self,
+        name: str,
+        tasks: TaskGroup,
+        get: Callable[[Wanted], Awaitable[None]],
+        most_large: int = MOST_JOBS,
+    ) -> None:
         """Begin with what is wanted next, whenever there may be something, as far as places are free."""
         while True:
             await self.bells[name].take()
-            large_at_once = COPIES_AT_ONCE if name == HERE else jobs(self._state.repo.config)
+            large_at_once = COPIES_AT_ONCE if name == HERE else min(jobs(self._state.repo.config), most_large)
             for large, at_once in ((False, SMALL_AT_ONCE), (True, large_at_once)):
                 while self._wanted.asked(name, large=large) < at_once:
                     wanted = self._wanted.next(name, large=large)
