@@ -34,8 +34,9 @@ from instep.steps.state import FolderState
 from instep.steps.stoppable import run_stoppable
 from instep.steps.wanted import Wanted
 
-RETRY_S = 15.0
-"""After a content that could not be given."""
+RETRY_S = 1.0
+MOST_RETRY_S = 16.0
+"""After a content that could not be given, the first time and the fifth and later."""
 BUSY_S = 1.0
 """While somebody else takes the same content in."""
 TAKE_ATTEMPTS = 3
@@ -80,6 +81,7 @@ class Giving:
         self._lacking: Lacking = {}
         self._busy = True
         self._failed = ""
+        self._failures = 0
         self._wishes: Preferences | None = None
 
     def came(self, key: Key, path: RelPath) -> None:
@@ -182,12 +184,13 @@ class Giving:
     async def _give_one(self, key: Key, going: set[Key], bell: Mailbox[None]) -> None:
         if await self._give(key, self._lacking[key]):
             self._lacking.pop(key, None)
-            self._failed = ""
+            self._failed, self._failures = "", 0
             self._tell()
             await self._rest()
         else:
             self._tell()
-            await anyio.sleep(RETRY_S)
+            await anyio.sleep(min(MOST_RETRY_S, RETRY_S * 2**self._failures))
+            self._failures = min(self._failures + 1, 10)
         going.discard(key)
         bell.ring()
 
