@@ -106,7 +106,7 @@ def test_a_process_that_was_killed_leaves_no_connection(met: FarStock) -> None: 
 
 def test_limits_of_bandwidth_and_the_number_of_jobs_hold(met: FarStock) -> None:  # I22
     """Up, with two at a time; and down."""
-    size, limit = 9_000_000, 5_000_000
+    size, limit = 9_000_000, 2_000_000
     run_git(met.a, "config", "annex.jobs", "2")
     for folder, name in ((met.a, f"remote.{HOST}.annex-bwlimit"), (met.b, "annex.bwlimit-download")):
         run_git(folder, "config", name, "a lot")
@@ -298,19 +298,7 @@ def _command(pid: int) -> str:
 
 
 def test_another_repository_at_the_same_place_is_not_taken_for_it(tmp_path: Path) -> None:
-    with FarStock(tmp_path) as stock:
-        stock.instep("up", stock.a, f"{HOST}:hub.git")
-        stock.wait(stock.a)
-        stock.hub.rename(stock.hub.with_name("old.git"))
-        run_git(stock.far.home, "init", "-q", "--bare", "hub.git")
-        run_git(stock.hub, "annex", "init", "-q", "another")
-        stock.cut()
-        eventually(lambda: "remote-refused" in stock.conditions(stock.a), "that is said")
-        assert b"main" not in run_git(stock.hub, "for-each-ref")
-
-
-def test_an_instep_that_does_not_keep_it_is_no_better_than_none(tmp_path: Path) -> None:
-    """With instep on the server, a bare repository there is one still."""
+    """And with instep on the server, a bare repository there is one still."""
     with FarStock(tmp_path) as stock:
         stock.install("instep")
         run_git(stock.far.home, "init", "-q", "--bare", "hub.git")
@@ -319,3 +307,9 @@ def test_an_instep_that_does_not_keep_it_is_no_better_than_none(tmp_path: Path) 
         stock.wait(stock.a)
         assert annexed(stock.hub) == {key_of(stock.a, "large.bin")}
         assert stock.conditions(stock.a) == []
+        stock.hub.rename(stock.hub.with_name("old.git"))
+        run_git(stock.far.home, "init", "-q", "--bare", "hub.git")
+        run_git(stock.hub, "annex", "init", "-q", "another")
+        stock.cut()
+        eventually(lambda: "remote-refused" in stock.conditions(stock.a), "that is said")
+        assert b"main" not in run_git(stock.hub, "for-each-ref")

@@ -1,8 +1,9 @@
 """Pushing to another computer at once: its `git receive-pack` is started ahead of the push that it is for.
 
 Most of the time of a small push is the way to a program over there that takes it in: a git here, an ssh, a
-shell, a git there that says where its refs are. So one is kept waiting, and the next one is started when it
-was used. What it says of the refs may be old by then: it moves none that is not where it said. # I15
+shell, a git there that says where its refs are. So some are kept waiting (a change is often two pushes, its
+own and that of the facts about copies), and the next one is started when one was used. What it says of the
+refs may be old by then: it moves none that is not where we say. # I15
 """
 
 import os
@@ -21,6 +22,7 @@ from instep.git.travel import Pushed, Verdict, tracking_ref
 from instep.remotes.ssh import ssh_environment
 
 END_WITHIN_S = 5.0
+WAITING = 2
 
 _Process = subprocess.Popen[bytes]
 
@@ -34,9 +36,11 @@ class ReadyPush:
         self._remote = remote
         self._command = command
         self._guard = threading.Lock()
-        self._waiting: _Process | None = None
+        self._waiting: list[_Process] = []
         self._said: Advertised | None = None
-        """What the one that waits said, once it was read."""
+        """What the first that waits said, once it was read."""
+        self._moved: dict[str, Oid] = {}
+        """Where we moved refs since those that wait were begun, perhaps."""
         self._ending: list[_Process] = []
         self._usable = True
 
@@ -51,18 +55,17 @@ class ReadyPush:
             return None
 
     def where(self, refs: Mapping[str, Oid]) -> None:
-        """So the refs were found just now: have one wait that knows it."""
+        """So the refs were found just now: have some wait that know it."""
         with self._guard:
-            if not self._usable or (self._waiting is not None and self._agrees(self._waiting, refs)):
-                return
-            self._leave()
-            with suppress(OSError):
-                self._waiting = self._begun()
+            if not self._waiting or not self._agrees(refs):
+                self._leave()
+            if self._usable:
+                self._fill()
 
     def cut(self) -> None:
         """End it now. Does not block."""
         self._usable = False
-        for process in filter(None, (self._waiting, *self._ending)):
+        for process in (*self._waiting, *self._ending):
             if process.returncode is None:
                 process.kill()
 
@@ -83,13 +86,14 @@ class ReadyPush:
 
     def _pushed(self, moves: Mapping[str, Oid]) -> dict[str, Pushed] | None:
         store = self._ours.objects
-        process = self._waiting = self._waiting or self._begun()
-        there = self._heard(process)
+        if not self._waiting:
+            self._waiting.append(self._begun())
+        process, there = self._waiting[0], self._heard()
         if not there.suits(store.format):
             self._usable = False
             raise BadPacket
-        what = parcel(store, moves, there.refs)
-        if what is None:  # git will; and then this one will not know where the refs are
+        what = parcel(store, moves, there.refs | self._moved)
+        if what is None:  # git will; and then those that wait will not know where the refs are
             self._leave()
             return None
         found = {ref: Pushed(Verdict.DONE) for ref in moves}
@@ -98,24 +102,31 @@ class ReadyPush:
             assert process.stdout is not None
             send(process.stdin, what, store.format)
             found |= report(process.stdout, what.moves)
-            self._leave()
-            with suppress(OSError):
-                self._waiting = self._begun()
-        self._track({ref: oid for ref, oid in moves.items() if found[ref].verdict is Verdict.DONE})
+            self._leave(1)
+            self._fill()
+        done = {ref: oid for ref, oid in moves.items() if found[ref].verdict is Verdict.DONE}
+        self._moved |= done
+        self._track(done)
         return found
 
-    def _agrees(self, process: _Process, refs: Mapping[str, Oid]) -> bool:
+    def _agrees(self, refs: Mapping[str, Oid]) -> bool:
         try:
-            said = self._heard(process)
+            known = self._heard().refs | self._moved
         except (BadPacket, OSError):
             return False
-        return all(said.refs.get(ref) == oid for ref, oid in refs.items())
+        return all(known.get(ref) == oid for ref, oid in refs.items())
 
-    def _heard(self, process: _Process) -> Advertised:
+    def _heard(self) -> Advertised:
         if self._said is None:
-            assert process.stdout is not None
-            self._said = advertised(process.stdout)
+            stdout = self._waiting[0].stdout
+            assert stdout is not None
+            self._said = advertised(stdout)
         return self._said
+
+    def _fill(self) -> None:
+        with suppress(OSError):
+            while len(self._waiting) < WAITING:
+                self._waiting.append(self._begun())
 
     def _track(self, moved: Mapping[str, Oid]) -> None:
         """Note where the refs are now, as git does after a push."""
@@ -124,7 +135,6 @@ class ReadyPush:
             self._ours.refs.update(updates, "update by push")
 
     def _begun(self) -> _Process:
-        self._said = None
         return subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
@@ -134,14 +144,17 @@ class ReadyPush:
             start_new_session=True,
         )
 
-    def _leave(self) -> None:
-        """Let the one that waits come to its end: it may have hooks to run still."""
-        process, self._waiting = self._waiting, None
-        if process is not None:
+    def _leave(self, count: int | None = None) -> None:
+        """Let the first ones, or all, come to their end: they may have hooks to run still."""
+        left, self._waiting = self._waiting[:count], self._waiting[len(self._waiting[:count]) :]
+        self._said = None
+        if count is None:
+            self._moved.clear()
+        for process in left:
             if process.stdin is not None:
                 with suppress(OSError):
                     process.stdin.close()
-            self._ending.append(process)
+        self._ending += left
         for ended in [each for each in self._ending if each.poll() is not None]:
             self._ending.remove(ended)
             if ended.stdout is not None:
