@@ -11,7 +11,7 @@ import pytest
 
 from instep.annex.errors import AnnexError
 from instep.annex.launcher import find_launcher
-from instep.annex.p2p import NEWEST_VERSION, P2pServer, local_server
+from instep.annex.p2p import NEWEST_VERSION, P2pServer, local_server, number_in
 from instep.annex.p2p_pool import P2pPool
 from instep.annex.store import AnnexStore
 from instep.core.types import Key, RelPath, RemoteUuid
@@ -204,3 +204,11 @@ def test_a_pool_keeps_a_good_server_and_gives_up_one_that_failed(annexed: Reposi
     pool.close()
     with pytest.raises(AnnexError), pool.one():
         pass
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"PUT-FROM", b"PUT-FROM ", b"PUT-FROM -1", b"PUT-FROM x", b"PUT-FROM 1 2", b"ERROR no"]
+)
+def test_only_a_number_says_where_to_begin(answer: bytes) -> None:
+    assert number_in(b"PUT-FROM 123456789012", b"PUT-FROM ") == 123456789012
+    assert number_in(answer, b"PUT-FROM ") is None
