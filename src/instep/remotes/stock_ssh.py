@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from instep.annex.branch import BRANCH
 from instep.annex.errors import AnnexError
 from instep.annex.incoming import IncomingContent
 from instep.annex.p2p import P2pServer
@@ -137,6 +138,8 @@ class SshRepository:
     def push(self, moves: Mapping[str, Oid], forced: Collection[str] = ()) -> dict[str, Pushed]:
         if not self.follows:  # else it is news where its own branch stands
             self._pushed.extend(oid.hex().encode() for oid in moves.values())
+        if BRANCH in moves:  # what idle servers still have in their journal is committed before
+            self._servers.rest()
         if self._ready is not None and not forced and (done := self._ready.push(moves)) is not None:
             return done
         done = push(
