@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tests.conftest import PERSON
 
+from .ledger import objects_of
+
 _EDITORS = {"GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "sed -i -e 1s/pick/edit/"}
 
 _HABITS: list[tuple[str, int]] = [
@@ -57,7 +59,13 @@ class GitPerson:
     def __init__(self, folder: Path, seed: str) -> None:
         self._folder = folder
         self._chance = random.Random(seed)
+        self._moves: set[tuple[str, str]] = set()
+        """Of the branch, by this person's git: where it stood, and where it stood then."""
         self.done: list[str] = []
+
+    def left(self) -> set[str]:
+        """The objects that the branch lost when this person's git moved it elsewhere."""
+        return set[str]().union(*(objects_of(self._folder, old, f"^{new}") for old, new in self._moves))
 
     def act(self) -> None:
         """One command, whatever comes of it."""
@@ -81,6 +89,14 @@ class GitPerson:
             capture_output=True,
             check=False,
         )
+        self._note_moves()
         self.done.append(
             f"{' '.join(words)}: {done.returncode} {done.stderr[-200:].decode(errors='replace')}"
         )
+
+    def _note_moves(self) -> None:
+        for line in (self._folder / ".git/logs/refs/heads/main").read_text(errors="replace").splitlines():
+            moved, _, why = line.partition("\t")
+            old, new, *_ = moved.split()
+            if not why.startswith("instep: ") and old.strip("0"):
+                self._moves.add((old, new))

@@ -8,7 +8,7 @@ pause, they are kept for good, since from then on even a deletion leaves them in
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from tests.conftest import run_git
@@ -64,9 +64,12 @@ def is_at(path: bytes, place: bytes) -> bool:
     return place in (b"", path) or path.startswith(place + b"/")
 
 
-def lost(ledgers: Iterable[Ledger], folders: Iterable[Path]) -> list[str]:
-    """The kept contents that are in no folder's work tree, history or annex: path and beginning of each."""
-    there: set[str] = set()
+def lost(
+    ledgers: Iterable[Ledger], folders: Iterable[Path], given_up: Collection[str] = frozenset()
+) -> list[str]:
+    """The kept contents that are in no folder's work tree, history or annex, and not among the objects that
+    were given up: path and beginning of each."""
+    there = set(given_up)
     for folder in folders:
         there |= _blobs(folder) | _annexed(folder)
         there |= {hashlib.sha256(data).hexdigest() for _, data in tree(folder).values()}
@@ -84,7 +87,12 @@ def _blob_id(content: bytes) -> str:
 
 def _blobs(folder: Path) -> set[str]:
     """Ids of all objects that any ref or its history reaches."""
-    return {line[:40].decode() for line in run_git(folder, "rev-list", "--objects", "--all").splitlines()}
+    return objects_of(folder, "--all")
+
+
+def objects_of(folder: Path, *revisions: str) -> set[str]:
+    """Ids of all objects that these revisions and their history hold."""
+    return {line[:40].decode() for line in run_git(folder, "rev-list", "--objects", *revisions).splitlines()}
 
 
 def _annexed(folder: Path) -> set[str]:

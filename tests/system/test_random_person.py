@@ -51,6 +51,12 @@ class RandomPeople(Episode):
         for person in self.people:
             person.come_back()
 
+    def given_up(self) -> set[str]:
+        """What one resets or amends comes back from the other, unless that one did so, too. It is in both
+        reflogs then, as in any repository."""
+        here, there = (person.left() for person in self.people)
+        return here & there
+
     def report(self) -> str:
         return "\n--- git:\n".join("\n".join(person.done) for person in self.people)
 
