@@ -83,7 +83,7 @@ def _default(field: inspect.Field) -> str:
         case "":
             return "empty"
         case _:
-            assert value == ()
+            assert value in (b"", ())
             return "none"
 
 

@@ -41,7 +41,8 @@ class Recorder:
     conditions: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     cleared: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     logged: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    transfers: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    transfers: dict[str, tuple[str, int, int]] = field(default_factory=dict[str, tuple[str, int, int]])
+    """Of each, the newest that was told: path, bytes done, bytes in all."""
 
     def head(self, commit: str | None) -> None: ...
     def activity(self, step: str, text: str | None) -> None: ...
@@ -51,7 +52,7 @@ class Recorder:
     def transfer(
         self, ident: str, *, remote: str, path: str, direction: str, done_bytes: int, total_bytes: int
     ) -> None:
-        self.transfers[ident] = (done_bytes, total_bytes)
+        self.transfers[ident] = (path, done_bytes, total_bytes)
 
     def transfer_done(self, ident: str) -> None: ...
 

@@ -7,6 +7,7 @@ import pytest
 
 from instep.core.keys import make_key
 from instep.core.types import MODE_EXEC, MODE_FILE, Change, Entry, Key, RelPath
+from instep.remotes.errors import ProtocolError
 from instep.remotes.frames import Cancel, Content, Frame, NoContent, Want
 from instep.steps.download import PARTS, WINDOW_BYTES
 from instep.steps.transfer import SMALL_AT_ONCE
@@ -226,6 +227,28 @@ async def test_small_content_is_asked_for_while_large_ones_come(a: Side, b: Side
         await raw.send(Content(want.id, 0, len(note), note, True))
         await one.until(lambda: bool(one.landed))
     assert one.landed == [(key, {p("note")})]
+
+
+async def test_parts_of_a_content_are_shown_as_one_by_the_name_that_it_is_wanted_for(a: Side) -> None:  # I29
+    film = stored(a, os.urandom(8 << 20))
+    async with stranger(Desk(a)) as raw:
+        for number in range(2):
+            await raw.send(Want(number, film, number << 22, 1 << 22, path=b"home/film\x1b.mkv"))
+        last = 0
+        while last < 2:
+            last += (await content(raw)).last
+    [(path, done_bytes, total_bytes)] = a.board.transfers.values()
+    assert (path, total_bytes) == ("home/film?.mkv", 8 << 20)
+    assert 6 << 20 <= done_bytes <= 8 << 20
+
+
+@pytest.mark.parametrize("key", [b"\0", b"../../config", b"SHA256E-s1"])
+async def test_what_is_no_key_is_not_looked_for(a: Side, key: bytes) -> None:  # I25
+    one = Desk(a)
+    async with stranger(one) as raw:
+        await raw.send(Want(1, Key(key)))
+        await one.until(lambda: one.over)
+    assert isinstance(one.ended, ProtocolError)
 
 
 async def test_a_limited_giver_sends_small_pieces_and_keeps_its_pace(a: Side) -> None:  # I22

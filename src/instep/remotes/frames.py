@@ -20,6 +20,7 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
+from instep.core.status import shown
 from instep.core.types import Key, Object, Oid
 
 PROTOCOL = 2
@@ -171,6 +172,13 @@ class Want(Struct, frozen=True, array_like=True, tag=9):
     limit_bytes: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 2**63 - 1
     by_path: bool = False
     """`At` will do: I can open your files."""
+    path: Annotated[bytes, Meta(max_length=MAX_PATH_BYTES)] = b""
+    """What it is called here, for people to see."""
+
+    @property
+    def called(self) -> str:
+        """What to show to people: one line, printable."""
+        return printable(shown(self.path or self.key))
 
 
 class Content(Struct, frozen=True, array_like=True, tag=10):
@@ -314,5 +322,9 @@ def _clean(frame: Struct, field: str) -> None:
     """Text for a person: one line, printable, bounded; whoever wrote it, here or there."""
     text: str = getattr(frame, field)
     if len(text) > MAX_TEXT or not text.isprintable():
-        kept = "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
-        force_setattr(frame, field, kept[:MAX_TEXT])
+        force_setattr(frame, field, printable(text)[:MAX_TEXT])
+
+
+def printable(text: str) -> str:
+    """What somebody else wrote, for a person to see."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)

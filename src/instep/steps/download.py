@@ -22,7 +22,7 @@ from instep.core.types import MODE_LINK
 from instep.fs.pour import Progress
 from instep.remotes import same_files
 from instep.remotes.errors import ProtocolError
-from instep.remotes.frames import At, Content, NoContent, Want
+from instep.remotes.frames import MAX_PATH_BYTES, At, Content, NoContent, Want
 from instep.steps.pace import Pace
 from instep.steps.session import Session
 from instep.steps.state import FolderState
@@ -220,7 +220,8 @@ class Download:
         return self._asked_to
 
     async def _send_want(self, offset: int, limit: int | None = None, *, by_path: bool = False) -> None:
-        want = partial(Want, self._new_id(self), self.wanted.key, offset, by_path=by_path)
+        path = self.wanted.a_path[:MAX_PATH_BYTES] if self.wanted.is_large else b""
+        want = partial(Want, self._new_id(self), self.wanted.key, offset, by_path=by_path, path=path)
         await self._session.link.send(want() if limit is None else want(limit))
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import anyio
@@ -9,6 +10,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from instep.annex.limits import bytes_per_s
+from instep.core.keys import MalformedKey, checked_key
 from instep.core.status import shown
 from instep.core.types import Key
 from instep.remotes.errors import LinkError, ProtocolError
@@ -24,6 +26,15 @@ MAX_OPEN = 64
 """Answers under way for one peer; it asks for sixteen at most."""
 
 
+@dataclass
+class _Going:
+    """A content that is asked for in parts, which are told of as one: how much of it the other side will have
+    had, and how many parts are on their way."""
+
+    done_bytes: int
+    parts: int = 0
+
+
 class Uploads:
     """The answers to one peer over one link. What is asked before `begin`, and what was cut by `pause`, is
     answered from the next `begin` on: nobody asks for it again as long as the link lives.
@@ -37,6 +48,7 @@ class Uploads:
         self._pace = Pace(lambda: bytes_per_s(state.repo.config, session.name, "upload"))
         self._given: dict[tuple[Key, bool], None] = {}
         self._open: dict[int, anyio.CancelScope] = {}
+        self._going: dict[Key, _Going] = {}
         self._waiting: dict[int, Want] = {}
 
     def begin(self, tasks: TaskGroup) -> None:
@@ -51,7 +63,8 @@ class Uploads:
         self._tasks = None
 
     def asked(self, frame: Want | Cancel) -> None:
-        """The peer wants something, or doesn't any more. Raises ProtocolError for far too much."""
+        """The peer wants something, or doesn't any more. Raises ProtocolError for far too much, and for what
+        is no key."""
         if isinstance(frame, Cancel):
             self._waiting.pop(frame.id, None)
             if (scope := self._open.get(frame.id)) is not None:
@@ -60,6 +73,10 @@ class Uploads:
         known = self._open.keys() | self._waiting.keys()
         if len(known) >= MAX_OPEN or frame.id in known:
             raise ProtocolError("More content was asked for at a time than a folder asks for.")
+        try:
+            checked_key(frame.key)
+        except MalformedKey as error:
+            raise ProtocolError("The other side asked for content by what is no key.") from error
         self._note(frame)
         if self._tasks is None:
             self._waiting[frame.id] = frame
@@ -68,6 +85,7 @@ class Uploads:
 
     def _start(self, want: Want, tasks: TaskGroup) -> None:
         scope = self._open[want.id] = anyio.CancelScope()
+        self._going.setdefault(want.key, _Going(want.offset)).parts += 1
         tasks.start_soon(self._answer, want, scope)
 
     def _note(self, want: Want) -> None:
@@ -93,10 +111,14 @@ class Uploads:
             raise
         finally:
             self._open.pop(want.id, None)
-            self._state.board.transfer_done(self._ident(want))
+            going = self._going[want.key]
+            going.parts -= 1
+            if not going.parts:
+                del self._going[want.key]
+                self._state.board.transfer_done(self._ident(want))
 
     def _ident(self, want: Want) -> str:
-        return f"{self.session.name}/to/{want.id}"
+        return f"{self.session.name}/to/{shown(want.key)}"
 
     async def _send(self, want: Want) -> None:
         link = self.session.link
@@ -114,7 +136,7 @@ class Uploads:
     async def _send_pieces(self, want: Want, file: BinaryIO) -> None:
         total = os.fstat(file.fileno()).st_size
         end = min(total, want.offset + want.limit_bytes)
-        offset = want.offset
+        offset, going = want.offset, self._going[want.key]
         while True:
             piece_bytes = min(self._pace.piece(PIECE_BYTES), self.session.link.piece_bytes)
             count = max(0, min(piece_bytes, end - offset))
@@ -123,13 +145,14 @@ class Uploads:
             last = offset + len(data) >= end or not data
             await self.session.link.send(Content(want.id, offset, total, data, last))
             offset += len(data)
+            going.done_bytes += len(data)
             if last:
                 return
             self._state.board.transfer(
                 self._ident(want),
                 remote=self.session.name,
-                path=shown(want.key),
+                path=want.called,
                 direction="send",
-                done_bytes=offset,
+                done_bytes=going.done_bytes,
                 total_bytes=total,
             )
