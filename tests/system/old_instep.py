@@ -7,6 +7,7 @@ folder is a bare git repository, which plain git reads and writes.
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -71,8 +72,9 @@ class OldInstep:
 
     def send(self, number: int, *fields: object) -> None:
         payload = pack([number, *fields])
-        self._sink.write(len(payload).to_bytes(4, "big") + payload)
-        self._sink.flush()
+        with suppress(BrokenPipeError):  # it is closed: why stands in what is still to be read
+            self._sink.write(len(payload).to_bytes(4, "big") + payload)
+            self._sink.flush()
 
     def receive(self) -> Frame:
         """The next frame that is more than a sign of life. Raises Ended."""
@@ -164,7 +166,7 @@ class OldInstep:
 
     def content(self, key: bytes) -> bytes:
         """Fetched from the other side, with fields that no Want has."""
-        self.send(WANT, 1, key, 0, 2**63 - 1, False, "from", ["the", "future"])
+        self.send(WANT, 1, key, 0, 2**63 - 1, False, b"film", "from", ["the", "future"])
         got = b""
         while True:
             frame = self.receive()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
@@ -47,6 +47,8 @@ def calling(pair: Pair) -> Generator[OldInstep]:
             yield old
         finally:
             process.kill()
+            with suppress(BrokenPipeError):
+                cast(BinaryIO, process.stdin).close()
 
 
 def is_closed(old: OldInstep) -> str:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -179,6 +180,25 @@ def test_ignored_names_stay_at_home(sides: Sides) -> None:  # I22
     sides.arrive()
     arrived = {path for path in tree(sides.there) if path.startswith(os.fsencode(rules))}
     assert arrived == {os.fsencode(f"{rules}/{n}") for n in (".gitignore", "kept.log", "deep/cache/z")}
+
+
+def test_a_setting_for_all_copies_is_taken_up_by_all_while_they_run(sides: Sides) -> None:  # I22
+    numbers = count()
+
+    def is_annexed() -> bool:
+        name = f"settings-{sides.here.name}/{next(numbers)}.txt"
+        write(sides.there, name, b"small\n")
+        sides.pair.wait(sides.there)
+        return run_git(sides.there, "cat-file", "blob", f"HEAD:{name}").startswith(b"/annex/objects/")
+
+    def say(files: str) -> None:
+        run_git(sides.here, "annex", "config", "--set", "annex.largefiles", files)
+
+    assert not is_annexed()
+    say("anything")
+    eventually(is_annexed, "it is said for all")
+    say("largerthan=64kb")
+    eventually(lambda: not is_annexed(), "it is taken back")
 
 
 def test_what_is_tracked_stays_so_when_it_is_ignored(sides: Sides) -> None:  # I22 I29

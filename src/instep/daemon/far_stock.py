@@ -10,6 +10,7 @@ import shlex
 import sys
 from dataclasses import replace
 
+from instep.core.branchlog import union
 from instep.daemon.adopt import Described, SetupFailed, Template
 from instep.daemon.examine import Kind, Refused
 from instep.daemon.near import Running
@@ -53,12 +54,21 @@ class FarStock:
         if not found.is_there:
             return self._absent()
         kind = _KINDS[bool(found.is_bare), found.uuid is not None]
-        log = run_in_shell(
-            self._ssh, b"git --git-dir=%s cat-file blob git-annex:config.log" % quoted(found.git_dir)
-        )
         return Described(
-            str(self.place), kind.value, found.branch, found.object_format, log or b"", bool(found.is_bare)
+            str(self.place),
+            kind.value,
+            found.branch,
+            found.object_format,
+            self._config_log(found),
+            bool(found.is_bare),
         )
+
+    def _config_log(self, found: FarRepository) -> bytes:
+        """The settings for all repositories, also those that were pushed there and not united yet."""
+        read = b"git --git-dir=%s cat-file blob %s:config.log"
+        refs = (b"git-annex", b"synced/git-annex")
+        logs = (run_in_shell(self._ssh, read % (quoted(found.git_dir), ref)) or b"" for ref in refs)
+        return union(*logs)
 
     def adopt(self, template: Template, description: str | None, *, thin: bool) -> str | None:
         """Make it an annex, if git-annex is there; return its id. Raises SetupFailed."""

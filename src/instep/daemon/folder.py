@@ -22,7 +22,7 @@ from instep.core.types import Key, Oid, RelPath, RemoteUuid
 from instep.core.why import Why
 from instep.daemon.board import StatusBoard
 from instep.daemon.guest import start_guest
-from instep.daemon.live_settings import LiveSettings
+from instep.daemon.live_settings import LiveSettings, Source
 from instep.daemon.mending import Mending
 from instep.daemon.open_stock import open_stock
 from instep.daemon.peers import Peers
@@ -167,6 +167,7 @@ class Folder:
 
     def _annex_moved(self) -> None:
         self._wishes.bell.ring()
+        self._settings.moved(Source.BRANCH)
         self._moved()
 
     def _wishes_changed(self) -> None:
@@ -256,7 +257,7 @@ class Folder:
 
     def _git_changed(self, what: set[str]) -> None:
         bells = {
-            "config": self._settings.bell.ring,
+            "config": partial(self._settings.moved, Source.CONFIG),
             "refs": self._refs.bell.ring,
             "index": self._index.look_again,
         }

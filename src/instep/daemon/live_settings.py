@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum, auto
 
 import anyio.to_thread
 
 from instep.annex import limits
-from instep.annex.branch import AnnexBranch
+from instep.annex.branch import CONFIG_LOG, AnnexBranch
 from instep.annex.errors import SettingError
 from instep.annex.settings import read_settings, remote_rules
 from instep.daemon.board import StatusBoard
@@ -14,6 +15,15 @@ from instep.daemon.peers import Peers
 from instep.steps.mailbox import Mailbox
 from instep.steps.state import FolderState
 from instep.steps.wishes import WishStep
+
+
+class Source(Enum):
+    """Where settings are made."""
+
+    CONFIG = auto()
+    """git's own configuration."""
+    BRANCH = auto()
+    """The git-annex branch, for all repositories (`git annex config`)."""
 
 
 class LiveSettings:
@@ -35,15 +45,26 @@ class LiveSettings:
         self._board = board
         self._decide_again = decide_again
         self._faults: set[str] = set()
-        self.bell: Mailbox[None] = Mailbox(lambda: None)
+        self._shared: bytes | None = None
+        """The settings for all repositories, as they were read last."""
+        self._moved: Mailbox[set[Source]] = Mailbox(set)
+
+    def moved(self, source: Source) -> None:
+        """Settings may have changed there."""
+        self._moved.content.add(source)
+        self._moved.ring()
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            await self.bell.take()
-            await self.read_remotes()
-            self._wishes.bell.ring()
-            await self._read_settings()
+            moved = await self._moved.take()
+            if Source.CONFIG in moved:
+                await self.read_remotes()
+                self._wishes.bell.ring()
+            shared = await anyio.to_thread.run_sync(self._branch.read, CONFIG_LOG)
+            if Source.CONFIG in moved or shared != self._shared:
+                self._shared = shared
+                await self._read_settings()
 
     async def read_remotes(self) -> None:
         """Take up the remotes as the configuration has them now."""
