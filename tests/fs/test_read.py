@@ -1,6 +1,5 @@
 """I2: only the kernel's word is absence. I9: what was read is what the file was at one moment."""
 
-import errno
 import hashlib
 import os
 import threading
@@ -126,26 +125,6 @@ def replace(root: Root, path: RelPath) -> None:
 
 def unlink(root: Root, path: RelPath) -> None:
     root.at(path).unlink()
-
-
-def test_a_large_copy_is_in_memory_for_whoever_reads_it_next(root: Root) -> None:
-    content = os.urandom(16 * MEBIBYTE)
-    path = root.file(b"f", content)
-    with root.at(b"copy").open("w+b") as copy:
-        hash_stable(root.fd, path, [], copy_to=copy.fileno())
-        assert in_memory(copy.fileno()) == len(content)
-    assert root.at(b"copy").read_bytes() == content
-
-
-def in_memory(fd: int) -> int:
-    """How many bytes of a file can be read without waiting for a disk."""
-    size = os.fstat(fd).st_size
-    try:
-        return os.preadv(fd, [bytearray(size)], 0, os.RWF_NOWAIT)
-    except OSError as error:
-        if error.errno == errno.EAGAIN:
-            return 0
-        return size  # a file system that has no disk
 
 
 @pytest.mark.parametrize("act", [rewrite, replace, unlink])

@@ -20,8 +20,8 @@ from instep.fs import syscalls
 PARALLEL_BYTES = 8 << 20
 """From this size on threads are worth their start."""
 
-MEMORY_BYTES = 1 << 30
-"""So much of a file may be held in memory: to be read again soon, or to be written later."""
+LATER_BYTES = 1 << 30
+"""So much of a file that is not needed soon may wait in memory to be written."""
 
 _BLOCK_BYTES = 4 << 20
 _SMALL_BLOCK_BYTES = 1 << 20
@@ -53,7 +53,6 @@ def pour(
     hashers: Sequence[Hasher],
     sinks: Sequence[int] = (),
     *,
-    kept: Sequence[int] = (),
     later: Sequence[int] = (),
     offset: int = 0,
     progress: Progress | None = None,
@@ -61,8 +60,7 @@ def pour(
     """Passes all of `source` from `offset` on through the hashers and writes it to the same place in every
     sink, a file without content from `offset` on. Moves no offset of `source`. Gives the size.
 
-    `kept`: sinks that somebody is about to read: they go to the disk too, and stay in memory. `later`: those
-    that leave the disk to the others, so their fsync takes its time. Both as far as memory goes.
+    `later`: sinks that leave the disk to the others, as far as memory goes: their fsync takes its time.
 
     `progress` gets the bytes done after each block and may raise to give up. OSError as from read and write;
     what the sinks then hold is a beginning.
@@ -71,8 +69,8 @@ def pour(
     large = size - offset >= PARALLEL_BYTES
     jobs = [_hashing(hasher) for hasher in hashers]
     with ExitStack() as stack:
-        for some, kind in ((sinks, _Sink), (kept, _KeptSink), (later, _LaterSink)):
-            jobs += [stack.enter_context(kind(sink, large=large)).write for sink in some]
+        jobs += [stack.enter_context(_Sink(sink, large=large)).write for sink in sinks]
+        jobs += [stack.enter_context(_Sink(sink, large=large, after=LATER_BYTES)).write for sink in later]
         read = stack.enter_context(_source(source, direct=large))
         work = _Work(jobs, stack.enter_context(_threads(len(jobs) if large else 0)))
         for block, at, is_hole in _blocks(read, source, offset, work):
@@ -81,7 +79,7 @@ def pour(
             if progress is not None:
                 progress(offset)
         work.finish()
-    for sink in (*sinks, *kept, *later):
+    for sink in (*sinks, *later):
         if os.fstat(sink).st_size < offset:
             os.truncate(sink, offset)  # it ends in a hole
     return offset
@@ -181,16 +179,13 @@ def _hashing(hasher: Hasher) -> Job:
 
 
 class _Sink:
-    """A file that is written in order: past the page cache if it is large, from `MEMORY_FIRST_BYTES` on."""
+    """A file that is written in order: up to `after` into memory, from there to the disk, if it is large."""
 
-    MEMORY_FIRST_BYTES = 0
-    IS_WRITTEN_OUT = False
-    """Whether what is in memory is on its way to the disk all the time."""
-
-    def __init__(self, fd: int, *, large: bool) -> None:
+    def __init__(self, fd: int, *, large: bool, after: int = 0) -> None:
         self._fd = fd
         self._waits = large
-        self._early = large and self.IS_WRITTEN_OUT
+        self._after = after
+        self._early = False
         self._direct = False
 
     def __enter__(self) -> "_Sink":
@@ -201,7 +196,7 @@ class _Sink:
             _set_direct(self._fd, on=False)
 
     def write(self, block: memoryview, at: int) -> None:
-        if self._waits and at >= self.MEMORY_FIRST_BYTES:
+        if self._waits and at >= self._after:
             self._waits, self._early = False, True
             self._direct = _set_direct(self._fd, on=True)
         if self._direct:
@@ -226,15 +221,6 @@ class _Sink:
                 raise
             return False
         return True
-
-
-class _LaterSink(_Sink):
-    MEMORY_FIRST_BYTES = MEMORY_BYTES
-
-
-class _KeptSink(_Sink):
-    MEMORY_FIRST_BYTES = MEMORY_BYTES
-    IS_WRITTEN_OUT = True
 
 
 def _write_all(fd: int, block: memoryview, at: int) -> None:

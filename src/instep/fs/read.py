@@ -184,7 +184,7 @@ def hash_stable(
         if copy_to is not None and cloned(copy_to, opened.fd):
             pour(copy_to, hashers, progress=progress)
         else:
-            pour(opened.fd, hashers, kept=() if copy_to is None else (copy_to,), progress=progress)
+            pour(opened.fd, hashers, () if copy_to is None else (copy_to,), progress=progress)
         return opened.finish(before, None, writers, insist)
 
 
