@@ -58,6 +58,9 @@ class InstepOnAWire(Instep):
         super().__init__(work)
         self._stack = ExitStack()
         self.network = self._stack.enter_context(Network(2))
+        before = os.environ["PATH"]
+        os.environ["PATH"] = self.environment["PATH"]  # what the hosts begin with
+        self._stack.callback(os.environ.__setitem__, "PATH", before)
         self._hosts = self._stack.enter_context(Hosts(work / "hosts", self.network, [(0, 1)]))
         self.a, self.b = self._hosts.folders
 
