@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .harness import eventually
 
-SIZE_BYTES = 192 << 20
+SIZE_BYTES = 256 << 20
 OPTIONS = "loop,noatime,commit=600,errors=remount-ro"
 
 

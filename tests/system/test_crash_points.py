@@ -25,8 +25,8 @@ from .ledger import Ledger, lost
 from .silence import assert_whole
 from .worktree import join, write
 
-SMALL, LARGE = 70_000, 1_200_000
-"""Bytes: annexed and sent along with the commit; annexed and fetched."""
+SMALL, LARGE, HUGE = 70_000, 1_200_000, 9_000_000
+"""Bytes: annexed and sent along with the commit; annexed and fetched; fetched for the work tree first."""
 BURST = 45
 """Files that make a pack."""
 SOME = 8
@@ -138,6 +138,8 @@ class Killing:
             self.pair.instep("up", self.victim.folder, check=False)
         for side in (self.victim, self.other):
             side.work(number)
+        if point is Point.GIVEN_AWAY:
+            self.other.write(number, "new.huge", HUGE)
         if point is Point.COMMIT_TOLD:  # only one without annexed content is told so early
             self.pair.instep("wait", self.victim.folder, check=False)
             self.victim.write(number, "alone")

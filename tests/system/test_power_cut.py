@@ -35,6 +35,7 @@ POINTS = (
     Point.EXCHANGED,
     Point.INSTALLED,
     Point.LAG_WRITTEN,
+    Point.GIVEN_AWAY,
     Point.DOWNLOADED,
     Point.LOCATIONS_COMMITTED,
 )

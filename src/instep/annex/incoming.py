@@ -91,13 +91,8 @@ class IncomingContent:
             with suppress(OSError):  # only a hint
                 syscalls.write_out(self._fd, wait=False)
 
-    def copy_rest(self, source_fd: int, second_fd: int | None, progress: Progress | None = None) -> None:
-        """Takes the rest from an open file; and all of it into a second file, if nothing was here before.
-        That one is wanted soon, and has the disk first."""
-        sinks, later = (self._fd,), ()
-        if second_fd is not None:
-            assert self.offset == 0, "the second file would lack its beginning"
-            sinks, later = (second_fd,), sinks
+    def copy_rest(self, source_fd: int, progress: Progress | None = None) -> None:
+        """Takes the rest from an open file."""
 
         def written(done_bytes: int) -> None:
             passed(Point.PIECE_WRITTEN)
@@ -105,7 +100,7 @@ class IncomingContent:
                 progress(done_bytes)
 
         hashers = [self._hash] if self._hash is not None else []
-        self.offset = pour(source_fd, hashers, sinks, later=later, offset=self.offset, progress=written)
+        self.offset = pour(source_fd, hashers, (self._fd,), offset=self.offset, progress=written)
 
     @property
     def is_the_keys(self) -> bool:
@@ -117,16 +112,34 @@ class IncomingContent:
         """What came is no good: the next try begins anew."""
         self._start_again()
 
+    def give_away(self, path: bytes) -> None:
+        """All is here, and the key's: makes it durable (I10), moves it to `path`, and begins anew. OSError
+        (EXDEV); then it is here still."""
+        self._complete()
+        os.rename(self.path, path)
+        try:
+            fd = os.open(self.path, _FLAGS, 0o666)
+        except OSError:
+            os.rename(path, self.path)
+            raise
+        os.close(self._fd)
+        self._fd = fd
+        self._start_again()
+        passed(Point.GIVEN_AWAY)
+
     def finish(self) -> bool:
         """All is here: makes it durable (I10). False, and the file is gone, if it is not the key's. # I11"""
         if not self.is_the_keys:
             os.unlink(self.path)
             return False
+        self._complete()
+        passed(Point.DOWNLOADED)
+        return True
+
+    def _complete(self) -> None:
         if self.size_bytes != self.offset:
             os.truncate(self._fd, self.offset)  # it ends in a hole
         os.fsync(self._fd)
-        passed(Point.DOWNLOADED)
-        return True
 
     def close(self) -> None:
         """Lets go of it; what came stays, for the next try. Idempotent."""

@@ -56,6 +56,8 @@ class Point(StrEnum):
     # content
     PIECE_WRITTEN = "piece-written"
     """A part of a key's content arrived."""
+    GIVEN_AWAY = "given-away"
+    """The work tree's copy is verified and durable, and the annex has nothing yet."""
     DOWNLOADED = "downloaded"
     """All of it is verified and durable, and not in the annex."""
     # what is written late

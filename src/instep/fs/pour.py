@@ -20,9 +20,6 @@ from instep.fs import syscalls
 PARALLEL_BYTES = 8 << 20
 """From this size on threads are worth their start."""
 
-LATER_BYTES = 1 << 30
-"""So much of a file that is not needed soon may wait in memory to be written."""
-
 _BLOCK_BYTES = 4 << 20
 _SMALL_BLOCK_BYTES = 1 << 20
 _BLOCKS_AHEAD = 4
@@ -53,14 +50,11 @@ def pour(
     hashers: Sequence[Hasher],
     sinks: Sequence[int] = (),
     *,
-    later: Sequence[int] = (),
     offset: int = 0,
     progress: Progress | None = None,
 ) -> int:
     """Passes all of `source` from `offset` on through the hashers and writes it to the same place in every
     sink, a file without content from `offset` on. Moves no offset of `source`. Gives the size.
-
-    `later`: sinks that leave the disk to the others, as far as memory goes: their fsync takes its time.
 
     `progress` gets the bytes done after each block and may raise to give up. OSError as from read and write;
     what the sinks then hold is a beginning.
@@ -70,7 +64,6 @@ def pour(
     jobs = [_hashing(hasher) for hasher in hashers]
     with ExitStack() as stack:
         jobs += [stack.enter_context(_Sink(sink, large=large)).write for sink in sinks]
-        jobs += [stack.enter_context(_Sink(sink, large=large, after=LATER_BYTES)).write for sink in later]
         read = stack.enter_context(_source(source, direct=large))
         work = _Work(jobs, stack.enter_context(_threads(len(jobs) if large else 0)))
         for block, at, is_hole in _blocks(read, source, offset, work):
@@ -79,7 +72,7 @@ def pour(
             if progress is not None:
                 progress(offset)
         work.finish()
-    for sink in (*sinks, *later):
+    for sink in sinks:
         if os.fstat(sink).st_size < offset:
             os.truncate(sink, offset)  # it ends in a hole
     return offset
@@ -179,14 +172,12 @@ def _hashing(hasher: Hasher) -> Job:
 
 
 class _Sink:
-    """A file that is written in order: up to `after` into memory, from there to the disk, if it is large."""
+    """A file that is written in order: past the page cache, if it is large."""
 
-    def __init__(self, fd: int, *, large: bool, after: int = 0) -> None:
+    def __init__(self, fd: int, *, large: bool) -> None:
         self._fd = fd
-        self._waits = large
-        self._after = after
-        self._early = False
-        self._direct = False
+        self._early = large
+        self._direct = large and _set_direct(fd, on=True)
 
     def __enter__(self) -> "_Sink":
         return self
@@ -196,9 +187,6 @@ class _Sink:
             _set_direct(self._fd, on=False)
 
     def write(self, block: memoryview, at: int) -> None:
-        if self._waits and at >= self._after:
-            self._waits, self._early = False, True
-            self._direct = _set_direct(self._fd, on=True)
         if self._direct:
             whole = len(block) - len(block) % _ALIGNED_BYTES if at % _ALIGNED_BYTES == 0 else 0
             if self._write_direct(block[:whole], at):

@@ -66,7 +66,7 @@ class LocalRepository:
         except FileNotFoundError:
             return False
         with file:
-            incoming.copy_rest(file.fileno(), None, progress)
+            incoming.copy_rest(file.fileno(), progress)
         return True
 
     def put(self, key: Key, path: RelPath, source: Path, progress: Progress) -> bool:
@@ -79,7 +79,7 @@ class LocalRepository:
             self._make_room(key, source, incoming.offset)
             progress(incoming.offset)
             with source.open("rb") as file:
-                incoming.copy_rest(file.fileno(), None, progress)
+                incoming.copy_rest(file.fileno(), progress)
             if not incoming.finish():
                 return False
             make_directory(self._repo.private)

@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 
+from instep.annex.incoming import IncomingContent
 from instep.annex.store import AnnexStore
 from instep.core.keys import hash_of, new_hash
 from instep.core.types import Key
@@ -35,17 +36,11 @@ class Copies:
         self.are_instant = _clones(directory)
         """The file system shares blocks: nothing needs to be copied beforehand."""
 
-    def begin(self) -> tuple[int, bytes]:
-        """A new file to copy into: its descriptor and its path."""
-        with self._lock:
-            self._count += 1
-            path = b"%s/%d" % (self._directory, self._count)
-        return os.open(path, _NEW, 0o666), path
-
     def make(self, key: Key, store: AnnexStore, progress: Progress) -> bool:
         """Copies a content that is here, verifying it; False: it is not the key's. Takes long."""
         with store.open(key) as source:
-            fd, path = self.begin()
+            path = self._new_path()
+            fd = os.open(path, _NEW, 0o666)
             try:
                 known = hash_of(key)
                 hasher = new_hash(known[0]) if known is not None else None
@@ -53,7 +48,7 @@ class Copies:
                 good = hasher is None or known is None or hasher.hexdigest() == known[1]
                 if good:
                     os.fsync(fd)  # I10
-                    self.keep(key, path)
+                    self._keep(key, path)
                     path = None
             finally:
                 os.close(fd)
@@ -61,7 +56,19 @@ class Copies:
                     os.unlink(path)
         return good
 
-    def keep(self, key: Key, path: bytes) -> None:
+    def adopt(self, incoming: IncomingContent) -> None:
+        """Takes what came in for the annex, which is to be had once more for that. Raises OSError; then the
+        annex has it still."""
+        path = self._new_path()
+        incoming.give_away(path)
+        self._keep(incoming.key, path)
+
+    def _new_path(self) -> bytes:
+        with self._lock:
+            self._count += 1
+            return b"%s/%d" % (self._directory, self._count)
+
+    def _keep(self, key: Key, path: bytes) -> None:
         """A copy is complete, verified and durable."""
         with self._lock:
             old = self._ready.pop(key, None)

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from functools import partial
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 
 from instep.annex.incoming import IncomingContent, TakenInElsewhere
@@ -72,7 +73,6 @@ class Download:
         self._frames, self._arriving = anyio.create_memory_object_stream[Content | NoContent | At](math.inf)
         self._asked_to = 0
         """Up to where it was asked for."""
-        self._aside: bytes | None = None
 
     def deliver(self, frame: Content | NoContent | At) -> None:
         """An answer came."""
@@ -83,8 +83,6 @@ class Download:
         incoming = await self._open()
         try:
             outcome = await self._take(incoming)
-            if outcome is Outcome.STORED:
-                self._offer_aside(incoming)
             if outcome is Outcome.STORED and not await self._finish(incoming):
                 outcome = Outcome.CORRUPT
             return outcome
@@ -93,7 +91,6 @@ class Download:
             raise
         finally:
             incoming.close()
-            self._drop_aside()
 
     async def _open(self) -> IncomingContent:
         while True:
@@ -124,14 +121,6 @@ class Download:
 
         return await anyio.to_thread.run_sync(finish)
 
-    def _offer_aside(self, incoming: IncomingContent) -> None:
-        """The work tree has it first: a reader waits for that. Killed before the annex has it too, the next
-        start finds a file of this content, and takes it in from there."""
-        if self._aside is not None and incoming.is_the_keys:
-            self._state.copies.keep(self.wanted.key, self._aside)
-            self._aside = None
-            self._copied()
-
     def _progressed(self, done_bytes: int) -> None:
         self.wanted.done_bytes = done_bytes
         self._moved()
@@ -161,25 +150,23 @@ class Download:
             with _opened(path, self.wanted.size_bytes) as source:
                 if source.fd < 0:
                     return False
-                second = -1
-                if incoming.offset == 0 and _wants_copy(self._state, self.wanted):
-                    second, self._aside = self._state.copies.begin()
-                try:
-                    incoming.copy_rest(source.fd, second if second >= 0 else None, progress)
-                    if second >= 0:
-                        os.fsync(second)  # I10
-                finally:
-                    if second >= 0:
-                        os.close(second)
+                incoming.copy_rest(source.fd, progress)
+                if self._give_first(incoming):
+                    anyio.from_thread.run_sync(self._copied)
+                    incoming.copy_rest(source.fd, progress)
             return True
 
         return await run_stoppable(copy, self._progressed)
 
-    def _drop_aside(self) -> None:
-        if self._aside is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(self._aside)
-            self._aside = None
+    def _give_first(self, incoming: IncomingContent) -> bool:
+        """The work tree has it first, if it waits for it, as a reader does. Killed before the annex has it
+        too, the next start finds a file of this content, and takes it in from there."""
+        if not incoming.is_the_keys or not _wants_copy(self._state, self.wanted):
+            return False
+        with suppress(OSError):  # EXDEV, or the disk fails: the annex has it first then, or says what fails
+            self._state.copies.adopt(incoming)
+            return True
+        return False
 
     # -- over the link --------------------------------------------------------------------------------
 

@@ -141,7 +141,7 @@ class SpoiledStep:
             incoming = IncomingContent(self._annex, key)
             try:
                 incoming.resume()
-                incoming.copy_rest(fd, None)
+                incoming.copy_rest(fd)
                 return incoming.finish() and self._state.store.put_file(key, incoming.path)
             finally:
                 incoming.close()
