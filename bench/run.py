@@ -1,12 +1,14 @@
 """Measures instep beside its peers on this machine, in one go: `make bench`, or `python -m bench.run --help`.
 
 Every run of one workload with one peer has a fresh directory, and after it no process below this one is left.
+The directories are removed when all is measured.
 Raw samples go to results.jsonl, the table to RESULTS.md, both beside this file.
 """
 
 import argparse
 import compileall
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,6 +35,7 @@ from .syncers import Lsyncd, Syncthing, Unison
 from .workloads import BURST_WITHIN_S, LARGE_WITHIN_S, QUICK, RENAME_WITHIN_S, SINGLE_WITHIN_S, Size, Workload
 
 HERE = Path(__file__).parent
+LARGE_BYTES = 8 << 20
 
 PLAN: list[tuple[Workload, list[type[Peer]]]] = [
     (
@@ -87,9 +90,9 @@ PLAN: list[tuple[Workload, list[type[Peer]]]] = [
 ]
 
 
-def measure(workload: Workload, kind: type[Peer], size: Size) -> Record:
-    """One run; whatever fails is told in the record, and everything is cleaned up."""
-    work = Path(tempfile.mkdtemp(prefix="ib-")).resolve()
+def measure(workload: Workload, kind: type[Peer], size: Size, work: Path) -> Record:
+    """One run, in a new directory; whatever fails is told in the record, and no process is left."""
+    work.mkdir()
     record = Record(workload.name, kind.name, time.time(), os.getloadavg()[0], workload.within_s)
     try:
         peer = kind(work)
@@ -105,24 +108,43 @@ def measure(workload: Workload, kind: type[Peer], size: Size) -> Record:
         record.error = f"{type(error).__name__}: {error}".replace(str(work), "")
     finally:
         end_all()
-        _remove(work)
+        _remove_large(work)
     return record
 
 
-def _remove(work: Path) -> None:
-    """git-annex makes its objects and their directories read-only."""
-    for objects in work.glob("*/.git/annex/objects"):
-        subprocess.run(["chmod", "-R", "u+w", objects], check=False)
-    subprocess.run(["rm", "-rf", work], check=False)
+@contextlib.contextmanager
+def _places() -> Generator[Iterator[Path]]:
+    """Names for as many directories as are wanted; all are removed at the end."""
+    parent = Path(tempfile.mkdtemp(prefix="ib-")).resolve()
+    try:
+        yield (parent / str(number) for number in itertools.count())
+    finally:
+        for objects in parent.glob("*/*/.git/annex/objects"):  # git-annex makes these read-only
+            subprocess.run(["chmod", "-R", "u+w", objects], check=False)
+        subprocess.run(["rm", "-rf", parent], check=False)
 
 
-def in_turns(workload: Workload, kinds: Sequence[type[Peer]], size: Size) -> Iterator[Record]:
+def _remove_large(work: Path) -> None:
+    """Only what takes much space: the rest goes when all is measured (`_places`). ext4 passes over each
+    inode that was deleted in the last minutes, one by one, whenever it makes a new file, so who comes after
+    thousands that were removed would pay for them."""
+    for directory, _, names in os.walk(work):
+        for name in names:
+            path = Path(directory, name)
+            if path.lstat().st_size > LARGE_BYTES:
+                path.parent.chmod(0o700)
+                path.unlink()
+
+
+def in_turns(
+    workload: Workload, kinds: Sequence[type[Peer]], size: Size, places: Iterator[Path]
+) -> Iterator[Record]:
     """All records of a workload; who did not make it once is not asked again."""
     given_up: set[type[Peer]] = set()
     for _ in range(size.turns if workload.in_turns else 1):
         for kind in kinds:
             if kind not in given_up:
-                record = measure(workload, kind, size)
+                record = measure(workload, kind, size, next(places))
                 given_up |= {kind} if record.failed else set()
                 yield record
 
@@ -151,13 +173,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _terminated)
     size = QUICK if options.quick else Size()
     records: list[Record] = []
-    with (out / "results.jsonl").open("w") as raw:
+    with _places() as places, (out / "results.jsonl").open("w") as raw:
         raw.write(json.dumps({"machine": describe(), "size": repr(size)}) + "\n")
         for workload, kinds in PLAN:
             if workload.name not in (options.only or names):
                 continue
             wanted = [kind for kind in kinds if kind.name in (options.peer or peers)]
-            for record in in_turns(workload, wanted, size):
+            for record in in_turns(workload, wanted, size, places):
                 records.append(record)
                 raw.write(record.as_json() + "\n")
                 raw.flush()
