@@ -9,23 +9,10 @@ from collections.abc import Iterable
 from instep.core.types import Object, Oid
 from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch, Staged
+from instep.git.deflate import deflated
 from instep.git.sharing import Sharing
 
-_FAST, _STORED = 1, 0
-"""Levels of zlib: the fastest, some per cent larger than git's own default; and none at all."""
-_PROBE_BYTES = 256
-
 _HEAD_BYTES = 64  # more than kind and size take, packed or not
-
-
-def level_for(data: bytes) -> int:
-    """With which level to pack it: photographs, archives and what is encrypted do not get smaller, and trying
-    takes five times as long as copying. Their beginning tells, once it is no header any more."""
-    if len(data) < 8 * _PROBE_BYTES:
-        return _FAST
-    middle = len(data) // 2
-    probe = data[middle : middle + _PROBE_BYTES]
-    return _FAST if len(zlib.compress(probe, _FAST)) < _PROBE_BYTES else _STORED
 
 
 class BrokenObject(Exception):
@@ -81,8 +68,7 @@ class LooseObjects:
         """Writes the objects aside; gives what has to be placed where once the batch is synced."""
         staged: list[tuple[Staged, bytes]] = []
         for oid, (kind, data) in objects:
-            packer = zlib.compressobj(level_for(data))
-            content = packer.compress(b"%b %d\0" % (kind, len(data))) + packer.compress(data) + packer.flush()
+            content = deflated(b"%b %d\0%b" % (kind, len(data), data))
             staged.append((self._sharing.stage_object(content, batch), self.path(oid)))
         return staged
 

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from instep.core.types import Object, ObjectFormat, Oid
-from instep.git.loose import level_for
+from instep.git.deflate import deflated
 
 MOST_BYTES = 32 << 20
 """Objects that go into one pack, unpacked; far below the 2 GiB where an index needs its large table."""
@@ -54,7 +54,7 @@ def make_pack(objects: list[tuple[Oid, Object]], fmt: ObjectFormat) -> Pack:
     items: list[_Item] = []
     offset = _HEADER_BYTES
     for oid, (kind, data) in objects:
-        entry = _entry_header(_KINDS[kind], len(data)) + zlib.compress(data, level_for(data))
+        entry = _entry_header(_KINDS[kind], len(data)) + deflated(data)
         items.append(_Item(oid, zlib.crc32(entry), offset))
         chunks.append(entry)
         offset += len(entry)
