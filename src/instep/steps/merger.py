@@ -19,7 +19,7 @@ from instep.core.tree import diff, lookup, parents
 from instep.core.types import Change, Key, Object, Objects, Oid, RelPath
 from instep.fs.crash import Point, passed
 from instep.fs.read import stat_beneath
-from instep.git.history import is_ancestor
+from instep.git.history import FAR, is_ancestor
 from instep.git.refs import RefUpdate
 from instep.git.supersede import MERGE, stands_for_both
 from instep.steps.arrival import Arrival, check_arrival, check_names
@@ -104,6 +104,7 @@ class Merger:
         fresh = dict(arrival.objects)
         if not self._is_next(arrival):
             state.repo.objects.write(fresh)  # git itself will be asked about these commits
+            fresh = {}
         contents = arrival.contents
         for _ in range(ATTEMPTS):
             before = state.head
@@ -225,12 +226,19 @@ class Merger:
         return arrival.peer_joins or root != self._state.tree_of(arrival.head)
 
     def _is_next(self, arrival: Arrival) -> bool:
-        """Whether this is a small step on from where we are: then its objects are written with the files."""
-        size = sum(len(item.data) for item in arrival.objects.values())
-        return (
-            size <= REMEMBER_BYTES
-            and self._state.head in self._state.repo.objects.commit(arrival.head).parents
-        )
+        """Whether these are a few small steps on from where we are: then its objects are written with the
+        files."""
+        store, oid = self._state.repo.objects, arrival.head
+        if sum(len(item.data) for item in arrival.objects.values()) > REMEMBER_BYTES:
+            return False
+        for _ in range(FAR // 2):
+            parents = store.commit(oid).parents
+            if self._state.head in parents:
+                return True
+            if len(parents) != 1 or parents[0] not in arrival.objects:
+                return False
+            oid = parents[0]
+        return False
 
     def _with_lag(self, changes: Iterable[Change]) -> list[Change]:
         """The same changes, starting from what the work tree has where that differs from the branch."""
