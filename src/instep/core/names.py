@@ -8,6 +8,7 @@ ignored code points. Source: git's `verify_path` (read-cache.c), `is_ntfs_dotgit
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from instep.core.types import RelPath
 
@@ -19,6 +20,7 @@ _HFS_DOT_GIT = re.compile("\\.git(?:$|[\udc80-\udcff\ufffe\uffff])", re.IGNORECA
 _SUSPICIOUS = re.compile(rb"[.gG\xe2\xef]|.*\\", re.DOTALL)
 
 
+@lru_cache(1 << 10)
 def is_safe_name(name: bytes) -> bool:
     """Whether a tree may hold this one name."""
     if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:

@@ -23,6 +23,8 @@ from instep.steps.state import FolderState
 
 FEW = 64
 """Up to here, paths are looked at for echoes at once; more are left to the commit step."""
+BUSY_EVERY_S = 0.002
+"""While the writer works, what the kernel tells is read so often: a burst is thousands of events."""
 LOOK_EVERY_S = 1.0
 """At most so often the folder is looked at where the kernel does not tell."""
 LOOK_SHARE = 50
@@ -92,6 +94,8 @@ class WatchStep:
         while True:
             await anyio.wait_readable(self._watcher)
             self.read()
+            if self._state.writer.locked():  # before that is done nobody takes it
+                await anyio.sleep(BUSY_EVERY_S)
 
     async def _look_on(self) -> None:
         while True:
