@@ -1,5 +1,6 @@
 """The commit step around the committer: what it comes back to by itself."""
 
+import errno
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from instep.steps.commit import CommitStep
 from instep.steps.committer import Committed
+from instep.steps.copies import LARGE_BYTES
 from tests.steps.side import Side, p
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +27,8 @@ class Running:
 
     def _tell(self, done: Committed) -> None:
         self.told.append(done)
+        self.step.mind_gate()
+        self.step.add(done.large)
         self._changed()
 
     def _changed(self) -> None:
@@ -48,6 +52,10 @@ async def running(side: Side) -> AsyncGenerator[Running]:
         await found.until_idle()
         yield found
         tasks.cancel_scope.cancel()
+
+
+def fail(*_: object, **_named: object) -> Committed:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 async def test_a_closing_that_was_told_too_early_is_seen(a: Side) -> None:  # I1 I29
@@ -93,3 +101,33 @@ async def test_what_waits_for_the_writer_is_known_to_a_merge(a: Side) -> None:  
         await at_work.until_idle()
         assert await anyio.to_thread.run_sync(at_work.step.seen, lambda: None) == set()
     assert a.entry("e/one") is not None
+
+
+async def test_a_merge_may_commit_while_the_step_has_failed(
+    a: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:  # I8 I29
+    """What it leaves to the step, a wave of deletions and a large file, is seen to when that goes on."""
+    names = [f"{number}.txt" for number in range(20)]
+    for name in names:
+        a.write(name, f"{name}\n")
+    a.commit()
+    at_work = Running(a)
+    at_work.step.put([p("20.txt")])
+    with monkeypatch.context() as patch:
+        patch.setattr(a.committer, "commit", fail)
+        with pytest.raises(ExceptionGroup):
+            await at_work.step.run()
+    for name in names:
+        (a.folder / name).unlink()
+    a.write("film", bytes(LARGE_BYTES))
+    done = a.commit(*names, "film")
+    assert a.state.gate.is_undecided(a.state.tree)
+    assert done.large
+    at_work.step.mind_gate()
+    at_work.step.add(done.large)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(at_work.step.run)
+        await at_work.until_idle()
+        tasks.cancel_scope.cancel()
+    assert a.key("film")
+    assert a.state.gate.held == {p(name) for name in names}

@@ -131,15 +131,18 @@ class CommitStep:
         self._state.additions.reset()
         self._state.additions.enabled = True
         self.put(await self._state.work(self._state.gate.give_back))
-        async with anyio.create_task_group() as self._tasks:
-            self._tasks.start_soon(self._watch_ages)
-            while True:
-                if not self._queue:
-                    self.busy = False
-                    self._state.board.activity("commit", None)
-                    self._changed()
-                    await self._take()
-                await self._turn(self._tasks)
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                self._tasks.start_soon(self._watch_ages)
+                while True:
+                    if not self._queue:
+                        self.busy = False
+                        self._state.board.activity("commit", None)
+                        self._changed()
+                        await self._take()
+                    await self._turn(self._tasks)
+        finally:
+            self._tasks = None  # a merge may commit meanwhile
 
     async def _take(self) -> None:
         dirty = self._taken = await self.mailbox.take()
@@ -264,9 +267,12 @@ class CommitStep:
 
     def add(self, large: Mapping[RelPath, Identity]) -> None:
         """Have these large files read into the annex; then they are looked at again."""
+        if self._tasks is None:
+            self.put(large)
+            return
         for path, identity in large.items():
             addition = self._state.additions.put(path, identity, insist=path in self._ages.insisted)
-            if addition is not None and self._tasks is not None:
+            if addition is not None:
                 self._tasks.start_soon(self._add, path, addition)
 
     async def _add(self, path: RelPath, addition: Addition) -> None:
