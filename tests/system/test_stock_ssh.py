@@ -243,6 +243,31 @@ def test_a_server_with_git_only(tmp_path: Path) -> None:  # I29
         eventually(lambda: read(stock.b, "large.bin") == LARGE, "the content", 120)
 
 
+def test_git_goes_on_where_git_annex_refuses(tmp_path: Path) -> None:  # I25 I29
+    """A server that lets nobody speak the P2P protocol: status says so, what git keeps goes through, and the
+    content follows when it is let."""
+    with FarStock(tmp_path) as stock:
+        stock.wrap_annex_shell(
+            'if [ -e refuse ] && [ "$1" = p2pstdio ]; then echo "not today" >&2; exit 1; fi\n'
+            'exec $real "$@"\n'
+        )
+        refuse = stock.far.home / "refuse"
+        refuse.touch()
+        stock.instep("up", stock.a, f"{HOST}:hub.git")
+        stock.instep("up", stock.b, f"{HOST}:hub.git")
+        write(stock.a, "large.bin", LARGE)
+        for number in range(3):
+            write(stock.a, f"small-{number}.txt", b"small\n")
+            eventually(lambda n=number: read(stock.b, f"small-{n}.txt") == b"small\n", "what git keeps")
+        (remote,) = stock.status(stock.a)["remotes"]
+        assert remote["reachable"]
+        assert not remote["in_step"]
+        assert any("not today" in text for text in remote["outstanding"])
+        refuse.unlink()
+        eventually(lambda: read(stock.b, "large.bin") == LARGE, "the content")
+        stock.settle()
+
+
 def test_transfers_that_were_cut_go_on_where_they_were(tmp_path: Path) -> None:
     """The far end hands over three megabytes of the first put and of the first get, and then hangs up. What
     was on the way then may be lost; the rest is not sent again."""

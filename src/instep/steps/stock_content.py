@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from instep.annex.branch import recorded_logs
+from instep.annex.errors import AnnexError
 from instep.annex.incoming import IncomingContent, TakenInElsewhere
 from instep.annex.limits import MOST_STOCK_JOBS, bytes_per_s, jobs
 from instep.annex.preferences import Preferences
@@ -55,6 +56,11 @@ class Candidates:
     """What the branch names at these paths since a while ago."""
     everything: bool = False
     """All that the branch names is to be looked at."""
+
+    def add(self, more: "Candidates") -> None:
+        self.keys |= more.keys
+        self.entries |= more.entries
+        self.everything |= more.everything
 
 
 class Giving:
@@ -108,28 +114,50 @@ class Giving:
             words = f"it lacks the content of {count} {'file' if count == 1 else 'files'}"
             found.append(f"{words}: {self._failed}" if self._failed else words)
         elif self._busy or self._candidates.waiting:
-            found.append("it is being looked at what content it lacks")
+            words = "it is being looked at what content it lacks"
+            found.append(f"{words}: {self._failed}" if self._failed else words)
         if self._wishes is not None and self._wishes.problem:
             found.append(f"what it wants is not understood: {self._wishes.problem}")
         return found
 
     async def run(self, uuid: RemoteUuid) -> None:
-        """Give, until cancelled. Raises InstepError or OSError when the remote can't be looked at."""
+        """Give, until cancelled. While git-annex there refuses, it is asked again, and git goes on. Raises
+        InstepError or OSError when the remote can't be looked at for another reason."""
         self.look_again()
         async with anyio.create_task_group() as tasks:
             for large in self._bells:
                 tasks.start_soon(self._give_all, large, tasks)
+            refused = False
             while True:
                 candidates = await self._candidates.take()
                 self._busy = True
-                self._read_wishes(uuid)
-                if candidates.everything:
-                    present, self._lacking = await self._aside.run(partial(self._compare, uuid), long=True)
-                    self._given(uuid, present)
-                self._add(await self._aside.run(partial(self._lacking_of, candidates), long=True))
+                try:
+                    await self._look_at(uuid, candidates)
+                except AnnexError as error:
+                    self._candidates.content.add(candidates)
+                    self._candidates.ring()
+                    refused = True
+                    await self._put_off(error.text)
+                    continue
                 self._busy = False
+                if refused:
+                    refused, self._failed, self._failures = False, "", 0
                 self._tell()
                 await self._rest()
+
+    async def _look_at(self, uuid: RemoteUuid, candidates: Candidates) -> None:
+        self._read_wishes(uuid)
+        if candidates.everything:
+            present, self._lacking = await self._aside.run(partial(self._compare, uuid), long=True)
+            self._given(uuid, present)
+        self._add(await self._aside.run(partial(self._lacking_of, candidates), long=True))
+
+    async def _put_off(self, why: str) -> None:
+        """To be tried again, the more seldom the longer it fails."""
+        self._failed = why
+        self._tell()
+        await anyio.sleep(min(MOST_RETRY_S, RETRY_S * 2**self._failures))
+        self._failures = min(self._failures + 1, 10)
 
     def _read_wishes(self, uuid: RemoteUuid) -> None:
         ours = self._state.preferences
@@ -188,9 +216,7 @@ class Giving:
             self._tell()
             await self._rest()
         else:
-            self._tell()
-            await anyio.sleep(min(MOST_RETRY_S, RETRY_S * 2**self._failures))
-            self._failures = min(self._failures + 1, 10)
+            await self._put_off(self._failed)
         going.discard(key)
         bell.ring()
 
