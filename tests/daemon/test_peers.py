@@ -172,6 +172,17 @@ async def test_a_remote_that_calls_is_known_by_its_place(low: Owner) -> None:
     await low.until(friend=False)
 
 
+@pytest.mark.parametrize("rules", [{"far": Rules(content=False)}, {}])
+async def test_what_it_lacks_is_not_said_when_nobody_minds(
+    low: Owner, rules: dict[str, Rules]
+) -> None:  # I22 I29
+    low.peers.set({"far": "host:x"})
+    low.board.raise_condition("remote-without-annex-shell", "far")
+    assert low.board.status().attention
+    low.peers.set(dict.fromkeys(rules, "host:x"), rules)
+    assert low.board.status().attention == []
+
+
 async def test_a_path_of_another_computer_is_nothing_to_go_by(low: Owner) -> None:
     low.peers.set({"friend": "/other", "known": "host:x"}, uuids={"known": "66666666-known"})
     async with calling(low, "55555555-other", computer="files-elsewhere"):

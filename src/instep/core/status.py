@@ -69,6 +69,11 @@ def shown(name: bytes) -> str:
     return name.decode("utf-8", "backslashreplace")
 
 
+def files(count: int) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {'file' if count == 1 else 'files'}"
+
+
 def honest(remote: RemoteStatus) -> RemoteStatus:
     """The remote's facts made consistent: in step only if reached just now, else with a reason."""  # I29
     if remote.in_step and remote.reachable and not remote.outstanding:

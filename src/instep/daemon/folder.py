@@ -17,7 +17,7 @@ from anyio.abc import ByteStream
 
 from instep import __version__
 from instep.core.rules import Rules
-from instep.core.status import shown
+from instep.core.status import files, shown
 from instep.core.types import Key, Oid, RelPath, RemoteUuid
 from instep.core.why import Why
 from instep.daemon.board import StatusBoard
@@ -220,8 +220,7 @@ class Folder:
             self._commit.put(committed.undecided)  # it says what they wait for, and when it is over
         if done.head is not None:
             count = len(done.changes)
-            words = f"Took in {count} {'file' if count == 1 else 'files'}"
-            self._board.log("merge", words, commit=done.head.hex(), files=count)
+            self._board.log("merge", f"Took in {files(count)}", commit=done.head.hex(), files=count)
             self._commit.mind_gate()
         for conflict in done.conflicts:
             if not conflict.variants:

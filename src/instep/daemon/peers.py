@@ -111,6 +111,7 @@ class Peers:
         for name in [name for name in self._remotes if name not in remotes]:
             self._forget(name)
             show_trouble(self._board, name, None)
+            show_lack(self._board, name, "")
             self._board.remote_gone(name)
         for name, url in remotes.items():
             wanted = (rules or {}).get(name, Rules())
@@ -124,6 +125,8 @@ class Peers:
             self._forget(remote.name)
         self._remotes[remote.name] = remote
         self._board.remote(remote.name, url=shown(os.fsencode(remote.url)), paused=remote.rules.paused)
+        if not remote.rules.content:
+            show_lack(self._board, remote.name, "")
         if remote.rules.paused:
             self._unreachable(remote.name, PAUSED)
             return

@@ -14,7 +14,7 @@ import anyio.from_thread
 from anyio.abc import TaskGroup
 
 from instep.core.retry import Backoff
-from instep.core.status import shown
+from instep.core.status import files, shown
 from instep.core.types import RelPath
 from instep.fs.identity import Identity
 from instep.fs.read import Gone, identify
@@ -309,5 +309,4 @@ class CommitStep:
 
 
 def _example(paths: Collection[RelPath]) -> str:
-    count = len(paths)
-    return f"{count} {'file' if count == 1 else 'files'}, {shown(min(paths))} among them"
+    return f"{files(len(paths))}, {shown(min(paths))} among them"

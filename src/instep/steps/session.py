@@ -16,6 +16,7 @@ import anyio.to_thread
 from instep.annex.limits import bytes_per_s
 from instep.core.faults import fault_of
 from instep.core.keys import hash_of, new_hash
+from instep.core.status import files
 from instep.core.types import Key, Object, Oid
 from instep.git.errors import GitError
 from instep.git.history import is_ancestor
@@ -158,7 +159,7 @@ class Session:
         elif not peer.settled:
             found.append("it is still taking changes in")
         if peer.missing:
-            found.append(f"it lacks the content of {peer.missing} files")
+            found.append(f"it lacks the content of {files(peer.missing)}")
         return found
 
     # -- out ----------------------------------------------------------------------------------------

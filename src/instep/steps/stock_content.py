@@ -22,7 +22,7 @@ from instep.annex.limits import MOST_STOCK_JOBS, bytes_per_s, jobs
 from instep.annex.preferences import Preferences
 from instep.core.errors import InstepError
 from instep.core.keys import log_path, size_of
-from instep.core.status import shown
+from instep.core.status import files, shown
 from instep.core.tree import walk
 from instep.core.types import Change, Entry, Key, RelPath, RemoteUuid
 from instep.remotes.aside import Aside
@@ -111,7 +111,7 @@ class Giving:
         """What it lacks, and why. # I29"""
         found: list[str] = []
         if count := len(self._lacking):
-            words = f"it lacks the content of {count} {'file' if count == 1 else 'files'}"
+            words = f"it lacks the content of {files(count)}"
             found.append(f"{words}: {self._failed}" if self._failed else words)
         elif self._busy or self._candidates.waiting:
             words = "it is being looked at what content it lacks"
