@@ -161,7 +161,8 @@ class Download:
     def _give_first(self, incoming: IncomingContent) -> bool:
         """The work tree has it first, if it waits for it, as a reader does. Killed before the annex has it
         too, the next start finds a file of this content, and takes it in from there."""
-        if not incoming.is_the_keys or not _wants_copy(self._state, self.wanted):
+        has_it = all(path in self._state.ahead for path in list(self.wanted.paths))
+        if has_it or not incoming.is_the_keys or not _wants_copy(self._state, self.wanted):
             return False
         with suppress(OSError):  # EXDEV, or the disk fails: the annex has it first then, or says what fails
             self._state.copies.adopt(incoming)
