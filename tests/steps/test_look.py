@@ -102,6 +102,17 @@ def test_an_annexed_link_is_written_for_the_place_where_it_is(a: Side) -> None:
     right = link_target(a.key("film.bin"), p("d/link"))
     assert sight.entry == Entry(MODE_LINK, a.state.repo.format.hash(b"blob", right))
     assert sight.awaits is None
+    assert os.readlink(bytes(a.folder / "d/link")) == right, "as git annex fix does: the other led nowhere"
+    assert (a.folder / "d/link").read_bytes() == big("film")
+
+
+def test_a_link_that_is_written_anew_is_no_change_of_its_own(a: Side) -> None:  # I4 I28
+    a.save("film.bin", big("film"))
+    (a.folder / "d/e").mkdir(parents=True)
+    os.symlink(link_target(a.key("film.bin"), p("film.bin")), bytes(a.folder / "d/e/link"))
+    assert a.commit("d/e/link").commit is not None
+    assert a.state.is_echo(p("d/e/link"))
+    assert a.commit().commit is None
 
 
 def test_the_root_is_whole_while_its_name_leads_to_it(a: Side) -> None:  # I2

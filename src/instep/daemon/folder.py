@@ -194,6 +194,8 @@ class Folder:
         self._note_files(done)
         self._commit.mind_gate()
         self._commit.add(done.large)
+        if self._state.work_tree.settle_due_s is not None:  # links were written anew
+            self._rescue.bell.ring()
         if done.forks:
             self._merge.mind_forks()
         self._merge.retry(done.unchanged_lag)

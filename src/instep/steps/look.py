@@ -16,6 +16,7 @@ from instep.core.pointers import MAX_POINTER_BYTES, key_of_link, key_of_pointer,
 from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, Entry, Object, Oid, RelPath
 from instep.fs.durable import Batch
 from instep.fs.identity import Identity
+from instep.fs.install import Refused
 from instep.fs.read import Gone, identify, read_link, read_stable, refuse_open
 from instep.steps.copies import LARGE_BYTES
 from instep.steps.sight import Sight
@@ -80,10 +81,22 @@ class Look:
     def _link(self, path: RelPath) -> Sight:
         identity, target = read_link(self.state.work_tree.root_fd, path)
         key = key_of_link(target)
-        if key is not None:  # a moved link is written for its new depth
-            target = link_target(key, path)
+        if key is not None and target != (right := link_target(key, path)):
+            identity, target = self._relink(path, identity, target, right), right
         awaits = key if key is not None and not self.state.store.has(key) else None
         return Sight(path, self._blob(MODE_LINK, target), identity, awaits)
+
+    def _relink(self, path: RelPath, identity: Identity, target: bytes, right: bytes) -> Identity:
+        """A link into the annex that was moved to another depth leads nowhere: it is written anew for where
+        it is now, as `git annex fix` does. The identity of what stands there then."""
+
+        def is_moved(file: bytes, _: Identity) -> bool:
+            return os.readlink(file) == target
+
+        try:
+            return self.state.work_tree.replace(path, self.batch.link(right), is_moved)
+        except (Refused, OSError):  # it is recorded right all the same
+            return identity
 
     def _file(self, path: RelPath, identity: Identity) -> Sight | None:
         mode = MODE_EXEC if identity.mode & 0o100 else MODE_FILE

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import anyio
 
 from instep.annex.errors import SettingError
+from instep.core.pointers import key_of_link, link_target
 from instep.core.types import Oid, RelPath
 from instep.core.variant import variants
 from instep.fs.crash import Point, passed
@@ -63,6 +64,7 @@ class RescueStep:
         try:
             oid = self._blob(rescued.file)
             known = state.repo.objects.has(oid) or self._is_annexed(path, rescued.file)
+            known = known or self._is_rewritten_link(path, rescued.file)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.EISDIR, errno.ELOOP):
                 raise
@@ -101,6 +103,14 @@ class RescueStep:
             for piece in _pieces(opened):
                 blob.update(piece)
         return Oid(blob.digest())
+
+    def _is_rewritten_link(self, path: RelPath, file: bytes) -> bool:
+        """A link into the annex that was written anew for another depth is in the history as that."""
+        key = key_of_link(os.readlink(file)) if os.path.islink(file) else None
+        if key is None:
+            return False
+        repo = self._state.repo
+        return repo.objects.has(repo.format.hash(b"blob", link_target(key, path)))
 
     def _is_annexed(self, path: RelPath, file: bytes) -> bool:
         """Whether the annex has the content. Where a setting keeps that from being told, it is kept."""
