@@ -57,10 +57,11 @@ class Candidates:
     everything: bool = False
     """All that the branch names is to be looked at."""
 
-    def add(self, more: "Candidates") -> None:
-        self.keys |= more.keys
-        self.entries |= more.entries
-        self.everything |= more.everything
+    def put_back(self, older: "Candidates") -> None:
+        """What was taken out before these came; the newer version of a path is the one that counts."""
+        self.keys = older.keys | self.keys
+        self.entries = older.entries | self.entries
+        self.everything |= older.everything
 
 
 class Giving:
@@ -134,7 +135,7 @@ class Giving:
                 try:
                     await self._look_at(uuid, candidates)
                 except AnnexError as error:
-                    self._candidates.content.add(candidates)
+                    self._candidates.content.put_back(candidates)
                     self._candidates.ring()
                     refused = True
                     await self._put_off(error.text)
