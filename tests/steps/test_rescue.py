@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from instep.core.pointers import link_target
 from instep.core.types import RelPath
 from instep.fs.crash import VARIABLE
 from instep.steps.rescue import RescueStep
@@ -166,3 +167,18 @@ async def test_what_was_displaced_and_did_not_change_goes_after_a_moment(a: Side
             tasks.cancel_scope.cancel()
     assert b.commit("one").commit is None
     assert p("one") not in b.state.lag
+
+
+async def test_a_link_that_was_written_anew_goes(a: Side) -> None:  # I1 I27
+    """One that leads to what nothing here names stays."""
+    a.save("film.bin", big("film"))
+    target = link_target(a.key("film.bin"), p("film.bin"))
+    (a.folder / "d").mkdir()
+    os.symlink(target, bytes(a.folder / "d/link"))
+    a.commit("d/link")
+    for place in (a.folder / ".git/instep/displaced").iterdir():
+        place.unlink()
+    os.symlink(target, displaced(a, "d/link"))
+    os.symlink(target, displaced(a, "d/e/other"))
+    (name,) = await rescued(a)
+    assert name.startswith(b"d/e/other.variant-")
