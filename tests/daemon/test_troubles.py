@@ -5,7 +5,7 @@ import pytest
 
 from instep.core.errors import InstepError
 from instep.core.types import Oid
-from instep.daemon.troubles import Troubles, error_sentence
+from instep.daemon.troubles import Troubles
 from instep.git.errors import GitError, MissingObject
 
 pytestmark = pytest.mark.anyio
@@ -81,10 +81,3 @@ async def test_what_was_met_once_is_forgotten() -> None:
     with anyio.fail_after(30):
         await board.empty.wait()
     assert not board.now
-
-
-async def test_the_sentence_of_an_error() -> None:
-    assert error_sentence(InstepError("words", "fix")) == "words"
-    assert error_sentence(ValueError("x")) == "ValueError: x"
-    assert error_sentence(KeyboardInterrupt()) == "KeyboardInterrupt"
-    assert error_sentence(ExceptionGroup("g", [ExceptionGroup("h", [InstepError("inner")])])) == "inner"

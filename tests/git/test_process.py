@@ -52,6 +52,7 @@ def test_folder_that_is_gone(repo: Repository) -> None:
 def test_sentence() -> None:
     assert sentence(b"warning: a\nerror: b\nfatal: c\n", "") == "c"
     assert sentence(b"hint\nlast\n\n", "") == "last"
+    assert sentence(b"init\ngit-annex: no memory\nHasCallStack backtrace:\n  throwM\n", "") == "no memory"
     assert sentence(b" \n", "nothing said") == "nothing said"
 
 

@@ -8,18 +8,20 @@ import errno
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import run_git
 
 from .chance import SOAK, seed_of_run
 from .faults import Faults, build
 from .harness import Pair, eventually
 from .ledger import Ledger, lost
 from .silence import assert_whole
-from .worktree import join, write
+from .worktree import Name, join, read, write
 
 CODES = {
     errno.ENOSPC: {"disk-full", "low-space"},
@@ -158,3 +160,37 @@ def test_a_process_that_waits_for_a_fault_to_end_does_not_spin(faulty: Faulty) -
         share = (pair.cpu_s(pair.a) - used) / (time.monotonic() - started)
         assert share < 0.3
     faulty.assert_well()
+
+
+def test_git_annex_s_databases_may_be_elsewhere(pair: Pair, faults: Faults) -> None:
+    with faults.on("create", errno.EACCES, join(pair.a, ".git/annex/fsck/fsckdb.tmp")):
+        refused = pair.instep("up", pair.a, check=False)
+        assert faults.hits()
+        assert refused.code == 2
+        text, fix = refused.err.splitlines()
+        assert text.startswith("git-annex can't keep its databases")
+        assert fix.endswith(f"git -C {pair.a} config annex.dbdir ~/.cache/git-annex")
+        run_git(pair.a, "config", "annex.dbdir", pair.a.parent / "databases")
+        pair.up()
+        write(pair.a, "film.bin", os.urandom(SIZES[-1]))
+        pair.settle()
+    pair.assert_equal()
+
+
+@pytest.mark.parametrize("few", [6, 9, 14, 22, 26])
+def test_a_command_with_hardly_a_descriptor_says_so(tmp_path: Path, few: int) -> None:  # I26
+    limited = ["sh", "-c", f'ulimit -n {few}; exec "$@"', "sh"]
+
+    class Limited(Pair):
+        def prefix_of(self, args: Sequence[Name]) -> Sequence[str]:
+            return limited if self.a in args else ()
+
+    with Limited(tmp_path) as pair:
+        write(pair.a, "x", b"x\n")
+        done = pair.instep("up", pair.a, check=False)
+        assert done.code == 0 or (done.code, done.err.count("ulimit -n 4096")) == (2, 1)
+        assert read(pair.a, "x") == b"x\n"
+        limited = ["env"]
+        pair.instep("down", pair.a, check=False)
+        pair.up()
+        pair.assert_equal()

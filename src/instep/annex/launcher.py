@@ -91,16 +91,9 @@ class Launcher:
         except OSError as error:
             raise AnnexMissing(f"git-annex can't be started: {error.strerror}.", _GET_IT) from error
         if done.returncode != 0:
-            raise AnnexError(_complaint(os.fsdecode(args[0]), done), status=done.returncode)
+            otherwise = f"git annex {os.fsdecode(args[0])} ended with status {done.returncode}"
+            raise AnnexError(sentence(done.stderr, otherwise), status=done.returncode)
         return done.stdout
-
-
-def _complaint(command: str, done: subprocess.CompletedProcess[bytes]) -> str:
-    """git-annex's own sentence where it has one."""
-    for line in done.stderr.decode("utf-8", "replace").splitlines():
-        if line.startswith("git-annex: "):
-            return line.removeprefix("git-annex: ")
-    return sentence(done.stderr, f"git annex {command} ended with status {done.returncode}")
 
 
 @cache

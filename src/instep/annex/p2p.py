@@ -19,6 +19,7 @@ from instep.annex.errors import AnnexError
 from instep.annex.launcher import find_launcher
 from instep.core.keys import size_of
 from instep.core.types import Key, RelPath, RemoteUuid
+from instep.git.errors import sentence
 from instep.git.process import Complaints
 
 NEWEST_VERSION = 4
@@ -151,8 +152,7 @@ class P2pServer:
         raise self._failed(_said(answer))
 
     def _failed(self, otherwise: str) -> AnnexError:
-        said = self._complaints.read().decode(errors="replace").strip().splitlines()
-        return AnnexError(said[-1] if said else otherwise)
+        return AnnexError(sentence(self._complaints.read(), otherwise))
 
 
 def local_server(folder: bytes, ours: RemoteUuid) -> P2pServer:

@@ -12,6 +12,7 @@ import click
 from instep import __version__
 from instep.cli.wiring import Wiring
 from instep.core.errors import InstepError
+from instep.core.faults import try_again
 
 VERBS = ("up", "down", "status", "wait", "log", "remote", "why", "doctor")
 """In the order of the help; each is `command` in the module of its name."""
@@ -71,7 +72,8 @@ def _explain(error: Exception, *, debug: bool) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, OSError):
-        complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""), "")
+        where = f": {error.filename}" if error.filename else ""
+        complain(f"{error.strerror or error}{where}", try_again(error, ""))
     else:
         what = f"instep itself failed: {type(error).__name__}: {error}"
         complain(what, "Please report it, with what this says: instep --debug …")

@@ -4,6 +4,8 @@ Every error that instep raises for a person derives from `InstepError`. The comm
 `fix` and ends with `exit_code`; the local socket carries the same three.
 """
 
+from typing import cast
+
 
 class InstepError(Exception):
     """`text`: one sentence of what is wrong. `fix`: what to do next ("" if the text says it).
@@ -23,3 +25,12 @@ class InstepError(Exception):
 
     def __str__(self) -> str:
         return self.text
+
+
+def error_sentence(error: BaseException) -> str:
+    """What a person should read of an error: its sentence, or its kind and words; of a group, the first."""
+    if isinstance(error, BaseExceptionGroup):
+        return error_sentence(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+    if isinstance(error, InstepError):
+        return error.text
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -26,6 +26,9 @@ from instep.git.errors import sentence
 from instep.git.identity import identity
 from instep.git.process import Git, git_environment
 
+_NO_SQLITE = b"filesystem where Sqlite does not work"
+"""What `git annex init` says of it, aside from its last sentence."""
+
 NEW_FOLDER_SETTINGS = {
     "annex.addunlocked": "true",
     "annex.largefiles": "largerthan=64kb",
@@ -186,7 +189,7 @@ def adopt(
         mark.parent.mkdir(mode=0o700, exist_ok=True)
         mark.touch()  # I27: git-annex has an id long before it has all
         words = description or default_description(found.root)
-        run(found.root, "git-annex", "init", "--quiet", words)
+        run(found.root, "git-annex", "init", words)
         mark.unlink()
 
 
@@ -265,7 +268,13 @@ def _run(environment: dict[str, str], inherited: Sequence[int], root: Path, *com
         fix = try_again(error, "See that it is installed.")
         raise SetupFailed(f"{command[0]} can't be started: {error.strerror}.", fix) from error
     if done.returncode:
-        said = sentence(done.stderr or done.stdout, f"it ended with status {done.returncode}")
         where = root.parent if root.name == NEW_REPOSITORY else root
+        if _NO_SQLITE in done.stdout + done.stderr:
+            elsewhere = f"git -C {where} config annex.dbdir ~/.cache/git-annex"
+            raise SetupFailed(
+                f"git-annex can't keep its databases on the filesystem of {where}.",
+                f"Have it keep them elsewhere, and try again: {elsewhere}",
+            )
+        said = sentence(done.stderr or done.stdout, f"it ended with status {done.returncode}")
         fix = try_again(said, "Mend what it names, and try again: nothing of yours was changed.")
         raise SetupFailed(f"{' '.join(command[:2])} failed in {where}: {said}", fix)

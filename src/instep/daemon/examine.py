@@ -13,6 +13,7 @@ from pathlib import Path
 
 from instep.annex.launcher import find_launcher
 from instep.core.errors import InstepError
+from instep.core.faults import try_again
 from instep.daemon.lock import holder
 from instep.daemon.places import adopting_mark, git_dir_of, is_bare, is_kept, known_folders, resolve
 from instep.daemon.unfit import refuse_unfit, why_not
@@ -85,9 +86,8 @@ def check_git() -> None:
     except FileNotFoundError:
         raise Refused("git is not installed.", "Install it, version 2.39 or newer.") from None
     except OSError as error:
-        raise Refused(
-            f"git can't be started: {error.strerror}.", "Install it, version 2.39 or newer."
-        ) from None
+        fix = try_again(error, "Install it, version 2.39 or newer.")
+        raise Refused(f"git can't be started: {error.strerror}.", fix) from None
     except subprocess.CalledProcessError as error:
         said = sentence(error.stderr, f"it ended with status {error.returncode}")
         raise Refused(f"git is there, but does not work: {said}", "Install it again.") from None

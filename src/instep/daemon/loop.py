@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 from anyio.abc import TaskGroup
 
+from instep.core.errors import error_sentence
 from instep.core.faults import fault_of
 from instep.core.status import shown
 from instep.daemon.absence import until_back
@@ -24,7 +25,7 @@ from instep.daemon.server import Server, listen
 from instep.daemon.service import RunFolder, Service
 from instep.daemon.supervise import supervise
 from instep.daemon.told import Told
-from instep.daemon.troubles import Troubles, error_sentence
+from instep.daemon.troubles import Troubles
 from instep.steps.gone import FolderGone
 
 WORK = "The folder's work"

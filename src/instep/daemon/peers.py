@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
-from instep.core.errors import InstepError
+from instep.core.errors import InstepError, error_sentence
 from instep.core.rules import Rules
 from instep.core.status import shown
 from instep.daemon.board import StatusBoard
@@ -25,7 +25,7 @@ from instep.daemon.reach import Place, Reach, look_at
 from instep.daemon.remote import Exchange, Held, Remote
 from instep.daemon.remote_conditions import show_connected, show_lack, show_trouble
 from instep.daemon.supervise import RAN_WELL_AFTER_S
-from instep.daemon.troubles import Troubles, error_sentence, print_traceback
+from instep.daemon.troubles import Troubles, print_traceback
 from instep.git.errors import GitError
 from instep.remotes import same_files
 from instep.remotes.connect import connect

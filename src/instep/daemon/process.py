@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from instep.core.errors import InstepError
+from instep.core.faults import try_again
 from instep.daemon.client import NoAnswer, NotRunning, answerer, ask
 from instep.daemon.lock import holder
 from instep.daemon.places import git_dir_of, is_kept, mark_stopped, output_file
@@ -99,9 +100,10 @@ class Starting:
         if "error" in message:
             error = message["error"]
             raise StartFailed(error["text"], error["fix"], exit_code=error["exit"])
+        *_, words = self._said() or ["it said nothing"]
         raise StartFailed(
-            f"The background process of {self._root} ended at once: {self._last_words()}",
-            f"Its whole output is in {self._output}",
+            f"The background process of {self._root} ended at once: {words}",
+            try_again(words, f"Its whole output is in {self._output}"),
         )
 
     def cancel(self) -> None:
@@ -112,11 +114,11 @@ class Starting:
         self._process.stdin.close()
         os.close(self._ready)
 
-    def _last_words(self) -> str:
+    def _said(self) -> list[str]:
+        """The lines of its output."""
         with open(self._output, "rb") as output:
             output.seek(self._offset)
-            lines = output.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+            return output.read().decode(errors="replace").strip().splitlines()
 
 
 class Launch:

@@ -19,7 +19,7 @@ import anyio
 import msgspec
 from anyio.abc import ByteReceiveStream, ByteStream, SocketListener, SocketStream, TaskGroup
 
-from instep.core.errors import InstepError
+from instep.core.errors import InstepError, error_sentence
 from instep.core.status import Status
 from instep.core.types import RelPath
 from instep.daemon.board import StatusBoard
@@ -36,7 +36,7 @@ from instep.daemon.requests import (
     decode_request,
 )
 from instep.daemon.service import Service
-from instep.daemon.troubles import error_sentence, print_traceback
+from instep.daemon.troubles import print_traceback
 from instep.remotes.dial import PREAMBLE
 
 LINK_WORD = PREAMBLE.split()[0] + b" "

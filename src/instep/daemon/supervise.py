@@ -10,8 +10,9 @@ from typing import Protocol
 
 import anyio
 
+from instep.core.errors import error_sentence
 from instep.core.retry import Backoff
-from instep.daemon.troubles import Troubles, error_sentence, print_traceback
+from instep.daemon.troubles import Troubles, print_traceback
 
 RAN_WELL_AFTER_S = 60.0
 FAULT_OVER_AFTER_S = 2.0

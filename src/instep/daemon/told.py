@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from instep.core.errors import InstepError
+from instep.core.errors import InstepError, error_sentence
+from instep.core.faults import try_again
 
 Tell = Callable[[dict[str, object]], None]
 """Takes `{"pid": int}` once the folder answers, or `{"error": {"text", "fix", "exit"}}`; called once."""
@@ -34,8 +35,6 @@ class Told:
 def _facts(error: Exception) -> dict[str, object]:
     if isinstance(error, InstepError):
         return {"text": error.text, "fix": error.fix, "exit": error.exit_code}
-    from instep.daemon.troubles import error_sentence  # noqa: PLC0415 - loads the event loop
-
     if not isinstance(error, OSError):
         sys.excepthook(type(error), error, error.__traceback__)
-    return {"text": f"It can't be started: {error_sentence(error)}", "fix": "", "exit": 2}
+    return {"text": f"It can't be started: {error_sentence(error)}", "fix": try_again(error, ""), "exit": 2}

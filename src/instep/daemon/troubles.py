@@ -9,9 +9,9 @@ import sys
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol, cast
+from typing import Protocol
 
-from instep.core.errors import InstepError
+from instep.core.errors import error_sentence
 from instep.core.faults import fault_of
 from instep.git.donor import damage_in
 
@@ -86,12 +86,3 @@ def print_traceback(error: BaseException) -> None:
     """To the process's output, which is a file: it may be on the very disk that is full."""
     with suppress(OSError, MemoryError):
         traceback.print_exception(error, file=sys.stderr)
-
-
-def error_sentence(error: BaseException) -> str:
-    """What a person should read of an error: its sentence, or its kind and words; of a group, the first."""
-    if isinstance(error, BaseExceptionGroup):
-        return error_sentence(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
-    if isinstance(error, InstepError):
-        return error.text
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -53,9 +53,10 @@ class UnsupportedIndex(GitError):
 
 
 def sentence(stderr: bytes, otherwise: str) -> str:
-    """The line of git's complaints that says most: the first fatal or error line, without its prefix."""
+    """The line of git's or git-annex's complaints that says most: the first fatal or error line, without its
+    prefix."""
     lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    for prefix in ("fatal: ", "error: "):
+    for prefix in ("fatal: ", "error: ", "git-annex: "):
         for line in lines:
             if line.startswith(prefix):
                 return line.removeprefix(prefix)
