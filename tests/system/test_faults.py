@@ -170,7 +170,7 @@ def test_git_annex_s_databases_may_be_elsewhere(pair: Pair, faults: Faults) -> N
         text, fix = refused.err.splitlines()
         assert text.startswith("git-annex can't keep its databases")
         assert fix.endswith(f"git -C {pair.a} config annex.dbdir ~/.cache/git-annex")
-        run_git(pair.a, "config", "annex.dbdir", pair.a.parent / "databases")
+        run_git(pair.a, "config", "annex.dbdir", str(pair.a.parent / "databases"))
         pair.up()
         write(pair.a, "film.bin", os.urandom(SIZES[-1]))
         pair.settle()

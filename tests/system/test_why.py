@@ -55,3 +55,21 @@ def test_a_rule_that_keeps_content_away_is_named(pair: Pair) -> None:  # I29
 
     eventually(lambda: rule() == "its preferred content does not ask for it: exclude=*.bin", "the rule")
     assert pair.instep("why", pair.a / "film.bin").code == 0, "it is wherever it should be"
+
+
+def test_a_repository_inside_is_left_alone_and_said_so(pair: Pair) -> None:
+    pair.up()
+    run_git(pair.a, "init", "-q", "inner")
+    write(pair.a, "inner/x", b"x\n")
+    pair.wait(pair.a)
+    inner = pair.a / "inner"
+    said = pair.instep("why", inner, check=False).out
+    assert "! inner is a git repository of its own and is left alone." in said
+    asked = pair.instep("why", inner / "x", check=False)
+    assert asked.code == 1
+    text, fix = asked.err.splitlines()
+    assert text == (
+        f"{inner} is not being kept in step: it is a repository of its own inside {pair.a}, and left alone."
+    )
+    assert fix == f"To keep it in step too, move it out of {pair.a} first."
+    assert "is a folder, not a file in one." in pair.instep("why", pair.a, check=False).err

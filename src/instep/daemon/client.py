@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from instep.core.errors import InstepError
+from instep.daemon.places import is_kept, kept_around
 from instep.remotes.socket_path import find_socket
 
 Answer = dict[str, Any]
@@ -27,9 +28,13 @@ class NotRunning(InstepError):
     exit_code = 1
 
     def __init__(self, root: Path) -> None:
-        super().__init__(
-            f"{root} is not being kept in step: no process is running.", f"Start it: instep up {root}"
-        )
+        around = None if is_kept(root) else kept_around(root)
+        if around is None:
+            text, fix = "no process is running.", f"Start it: instep up {root}"
+        else:
+            text = f"it is a repository of its own inside {around}, and left alone."
+            fix = f"To keep it in step too, move it out of {around} first."
+        super().__init__(f"{root} is not being kept in step: {text}", fix)
 
 
 class NoAnswer(InstepError):

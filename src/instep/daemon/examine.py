@@ -15,7 +15,15 @@ from instep.annex.launcher import find_launcher
 from instep.core.errors import InstepError
 from instep.core.faults import try_again
 from instep.daemon.lock import holder
-from instep.daemon.places import adopting_mark, git_dir_of, is_bare, is_kept, known_folders, resolve
+from instep.daemon.places import (
+    adopting_mark,
+    git_dir_of,
+    is_bare,
+    is_kept,
+    kept_around,
+    known_folders,
+    resolve,
+)
 from instep.daemon.unfit import refuse_unfit, why_not
 from instep.fs.mounted import location
 from instep.git.config import Config
@@ -243,11 +251,10 @@ def _refuse_unwritable(place: Path) -> None:
 
 
 def _refuse_inside_another(root: Path) -> None:
-    kept = [above for above in root.parents if is_kept(above)]
-    kept += [other for other in known_folders() if other != root and _is_inside(root, other)]
-    if kept:
+    others = (other for other in known_folders() if other != root and _is_inside(root, other))
+    if (kept := kept_around(root) or next(others, None)) is not None:
         raise Refused(
-            f"{root} is inside {kept[0]}, which is kept in step as a whole.",
+            f"{root} is inside {kept}, which is kept in step as a whole.",
             "Choose a place outside of it.",
         )
 

@@ -70,6 +70,11 @@ def is_kept(root: Path) -> bool:
     return git_dir is not None and lock_file(git_dir).exists()
 
 
+def kept_around(path: Path) -> Path | None:
+    """The nearest folder that a path is inside of and that instep has ever kept in step."""
+    return next((above for above in path.parents if is_kept(above)), None)
+
+
 def mark_stopped(git_dir: Path, stopped: bool) -> None:
     """Write down that a person stopped the folder, so that nobody who calls starts it again; or that it runs
     again."""
