@@ -6,6 +6,7 @@ variable of the caller survives. The runtime directory is short, because a Unix 
 most.
 """
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -147,3 +148,26 @@ def exact_disk(tmp_path: Path) -> Iterator[Path]:
             yield tmp_path if filesystem_magic(fd) in EXACT else Path(in_memory).resolve()
         finally:
             os.close(fd)
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = [
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    ]
+
+
+@pytest.fixture
+def bound_by_permissions() -> Iterator[None]:
+    """File permissions hold for this thread, and those that it starts, even if it is root's (capset(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    version_3, override_and_read_search = 0x20080522, 1 << 1 | 1 << 2
+    header, sets = (ctypes.c_uint32 * 2)(version_3, 0), (_Capabilities * 2)()
+    assert libc.capget(header, sets) == 0
+    before = sets[0].effective
+    sets[0].effective = before & ~override_and_read_search
+    assert libc.capset(header, sets) == 0
+    yield
+    sets[0].effective = before
+    assert libc.capset(header, sets) == 0

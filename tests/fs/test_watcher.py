@@ -305,9 +305,8 @@ def test_what_was_never_looked_at_is_scanned_once(root: Root) -> None:
     follower.close()
 
 
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_directory_that_becomes_readable_is_scanned(root: Root) -> None:
-    if os.geteuid() == 0:
-        return
     root.file(b"d/f")
     root.at(b"d").chmod(0)
     watcher = TreeWatcher(root.name, skip_ignored)
