@@ -307,14 +307,22 @@ def test_what_was_never_looked_at_is_scanned_once(root: Root) -> None:
 
 @pytest.mark.usefixtures("bound_by_permissions")
 def test_a_directory_that_becomes_readable_is_scanned(root: Root) -> None:
-    root.file(b"d/f")
+    root.file(b"d/e/f")
     root.at(b"d").chmod(0)
     watcher = TreeWatcher(root.name, skip_ignored)
     watcher.start()
-    assert watcher.unreadable == {b"d"}
+    for _ in range(2):
+        assert watcher.unreadable == {b"d"}
+        root.at(b"d").chmod(0o755)
+        assert watcher.read().scan == {b"d"}
+        assert watcher.unreadable == set()
+        root.at(b"d").chmod(0)
+        assert watcher.read().scan == {b"d"}
     root.at(b"d").chmod(0o755)
-    assert watcher.read().scan == {b"d"}
-    assert watcher.unreadable == set()
+    root.at(b"d").rename(root.path / "moved")
+    watcher.read()
+    root.file(b"moved/e/g")
+    assert watcher.read().dirty == {b"moved/e/g"}
     watcher.close()
 
 

@@ -11,7 +11,7 @@ import click
 from instep.cli.show import megabytes
 from instep.core.errors import InstepError
 from instep.daemon.client import ask
-from instep.daemon.places import folder_of, git_dir_of, is_kept, kept_around, resolve
+from instep.daemon.places import folder_of, is_kept, is_top, kept_around, resolve
 
 KINDS = {
     "in git": "kept in git, wherever its commit is",
@@ -41,7 +41,7 @@ def _placed(path: str) -> tuple[Path, Path]:
     while not directory.exists():
         directory = directory.parent
     there = resolve(plain.parent) / plain.name
-    if git_dir_of(there) is not None and (is_kept(there) or kept_around(there) is None):
+    if is_top(there) and (is_kept(there) or kept_around(there) is None):
         raise InstepError(f"{path} is a folder, not a file in one.", "Name a file: instep why DIR/FILE")
     root = folder_of(directory)
     return root, there.relative_to(root)

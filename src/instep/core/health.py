@@ -278,6 +278,11 @@ _DECLARED = (
         "Change its permissions, or add it to .gitignore.",
     ),
     Condition(
+        "directory-unreadable",
+        "{subject} can't be listed: what is in it is left as it is, here and elsewhere.",
+        "Change its permissions (chmod u+rwx), or add it to .gitignore.",
+    ),
+    Condition(
         "file-not-installed",
         "{detail}, so its newest version is not in this folder.",
         "It is safe in the history. Rename it on another copy, or mend what is named.",

@@ -207,6 +207,8 @@ class Folder:
         for path in done.odd:
             self._board.raise_condition("left-alone-special", shown(path), "special file")
         for path, reason in done.unreadable.items():
+            if self._watch.is_hidden(path):
+                continue
             self._board.raise_condition("file-unreadable", shown(path), reason)
         for path in done.still_open:
             self._board.raise_condition("still-open", shown(path))

@@ -29,9 +29,17 @@ def folder_of(start: Path) -> Path:
     """The folder that a directory is in: the nearest one upwards that is the top of a repository."""
     real = resolve(start)
     for place in (real, *real.parents):
-        if git_dir_of(place) is not None:
+        if is_top(place):
             return place
     raise NoFolderHere(start)
+
+
+def is_top(place: Path) -> bool:
+    """Whether a path is the top of a work tree, as far as that can be seen."""
+    try:
+        return git_dir_of(place) is not None
+    except PermissionError:
+        return False
 
 
 def git_dir_of(root: Path) -> Path | None:

@@ -56,8 +56,11 @@ def _in_git(
 def _not_recorded(state: FolderState, path: RelPath, said: list[str]) -> Why:
     try:
         is_directory = identify(state.work_tree.root_fd, path).is_directory
-    except (Gone, OSError):
+    except Gone:
         return _nothing(path, said or ["there is no such file, here or recorded"])
+    except OSError as error:
+        said = said or [f"it can't be looked at: {error.strerror}"]
+        return Why(path=shown(path), kind="not recorded", reasons=said)
     if is_directory:
         return _nothing(path, said or ["it is a directory: ask for a file in it"])
     if state.skip(path, False):

@@ -28,7 +28,8 @@ class Seen:
     dirty: set[RelPath] = field(default_factory=set[RelPath])
     """Come, changed or gone since the look before."""
     scan: set[RelPath] = field(default_factory=set[RelPath])
-    """Directories that were never looked at before, or have become repositories of their own or ceased to."""
+    """Directories that were never looked at before, or can be listed again, or have become repositories of
+    their own or ceased to."""
 
 
 class Pictures:
@@ -42,16 +43,20 @@ class Pictures:
         """Repositories of their own that the last look met."""
         self.special: set[RelPath] = set()
         """Sockets, FIFOs and devices that it met."""
+        self.hidden: set[RelPath] = set()
+        """Directories that it could not list."""
 
     def look(self, tops: Collection[RelPath]) -> Seen:
         """What changed at or below these directories since they were last looked at; pictures of others are
         dropped. Raises OSError if the root can't be opened: that says nothing of what is in it."""
         seen = Seen()
+        hidden, self.hidden = self.hidden, set()
         self.nested, self.special = set(), set()
         for gone in self._pictures.keys() - set(tops):
             del self._pictures[gone]
         for top in tops:
             self._look_at(top, seen)
+        seen.scan |= hidden - self.hidden
         return seen
 
     def _look_at(self, top: RelPath, seen: Seen) -> None:
@@ -62,6 +67,7 @@ class Pictures:
             now[path] = _signature(st)
             if not stat.S_ISREG(st.st_mode) and not stat.S_ISLNK(st.st_mode):
                 (self.nested if stat.S_ISDIR(st.st_mode) else self.special).add(path)
+        self.hidden.update(hidden)
         before = self._pictures.get(top)
         self._pictures[top] = now
         if before is None:

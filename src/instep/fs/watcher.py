@@ -112,6 +112,11 @@ class TreeWatcher:
         """The repositories of their own that are known inside this one."""
         return self.nested | self._pictures.nested
 
+    @property
+    def hidden(self) -> set[RelPath]:
+        """The directories that are known and can't be listed."""
+        return self.unreadable | self._pictures.hidden
+
     def __len__(self) -> int:
         """How many directories are watched."""
         return len(self._tree)
@@ -273,11 +278,19 @@ class TreeWatcher:
             self._forget(path, child)
             if child is not None or not self._skip(path, True):
                 observed.scan.add(path)
-        elif event.mask & _COMES or (event.mask & i.IN_ATTRIB and child is None):
+        elif event.mask & _COMES or (event.mask & i.IN_ATTRIB and (child is None or self._is_hidden(path))):
             self._forget(path, child)
             if not self._skip(path, True):
                 self._enter(self._tree.add(node, event.name))
                 observed.scan.add(path)
+
+    def _is_hidden(self, path: RelPath) -> bool:
+        """Whether a directory can't be listed."""
+        try:
+            os.close(os.open(os.path.join(self._root, path), _LIST | os.O_CLOEXEC))
+        except OSError as error:
+            return error.errno in _UNREADABLE
+        return False
 
     def _git_came_or_went(self, node: WatchedDirectory, mask: int, observed: Observed) -> None:
         """The root lost its repository, or another directory became one of its own or ceased to be. # I23"""

@@ -93,7 +93,7 @@ class Opened:
         self.index_late = _late(state, found.staged)
         self.dirty = self.index_differs | found.untracked | self.watcher.special
         self.dirty |= {*state.gate.held, *state.gate.emptied}
-        for path in self.watcher.unreadable:  # git passes over what it can't look at
+        for path in self.watcher.hidden:  # git passes over what it can't look at
             self.dirty.update(path for path, _ in walk(state.tree, state.repo.objects.tree, path))
         _pointers(self)
         _missing_of_lag(self)

@@ -50,6 +50,7 @@ class WatchStep:
         self._looking = anyio.Lock()
         self._lost = False
         """Whether something was taken from the watcher and not told of, because that failed."""
+        self._hidden: set[RelPath] = set()
         self._unheard = anyio.Event()
         self._hears = anyio.Event()
         self._note_unheard()
@@ -103,6 +104,10 @@ class WatchStep:
             began_s = time.monotonic()
             await self.look()
             await anyio.sleep(max(LOOK_EVERY_S, LOOK_SHARE * (time.monotonic() - began_s)))
+
+    def is_hidden(self, path: RelPath) -> bool:
+        """Whether it is in a directory that can't be listed, which is said."""
+        return any(path.startswith(directory + b"/") for directory in self._hidden)
 
     async def look(self) -> None:
         """As read; and have a look where the kernel can't tell. # I21"""
@@ -172,6 +177,11 @@ class WatchStep:
         watcher, board = self._watcher, self._state.board
         for path in watcher.repositories:
             board.raise_condition("left-alone-repository", shown(path))
+        before, self._hidden = self._hidden, watcher.hidden
+        for path in self._hidden - before:
+            board.raise_condition("directory-unreadable", shown(path))
+        for path in before - self._hidden:
+            board.clear_condition("directory-unreadable", shown(path))
         if watcher.hears:
             self._hears.set()
         if watcher.unheard and not self._unheard.is_set():
