@@ -34,6 +34,15 @@ def test_what_the_kernel_says(number: int, code: str) -> None:  # I26
     assert said_by_git.code == code
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_permission_is_told_by_its_number_only(number: int) -> None:
+    fault = fault_of(OSError(number, os.strerror(number), b"/a/.git/index.lock"))
+    assert fault is not None
+    assert fault.code == "permission-denied"
+    assert fault.code in CONDITIONS
+    assert fault_of(InstepError("me@far: Permission denied (publickey).")) is None
+
+
 def test_what_python_says() -> None:
     for error in (MemoryError(), RuntimeError("can't start new thread")):
         fault = fault_of(error)
@@ -55,7 +64,7 @@ def test_what_lies_behind() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("x"), OSError(errno.EACCES, "no"), OSError("no number"), RuntimeError("dead")]
+    "error", [ValueError("x"), OSError(errno.ENOTCONN, "no"), OSError("no number"), RuntimeError("dead")]
 )
 def test_other_errors_are_none(error: Exception) -> None:
     assert fault_of(error) is None

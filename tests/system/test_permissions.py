@@ -61,3 +61,23 @@ def test_a_directory_that_cannot_be_listed(bound: BoundPair, way: str) -> None: 
     assert read(b, "never/read") == b"never read\n"
     assert read(a, "known/one") == b"changed meanwhile\n"
     bound.assert_equal()
+
+
+def test_a_folder_that_cannot_be_read(bound: BoundPair) -> None:  # I1 I2 I29
+    a, b = bound.a, bound.b
+    write(a, "d/x", b"x\n")
+    bound.up()
+    a.chmod(0)
+    eventually(lambda: bound.said(a).get(".") == "directory-unreadable", "it is said")
+    write(b, "d/x", b"changed meanwhile\n")
+    eventually(lambda: "permission-denied" in bound.said(a).values(), "what it waits for is said")
+    refused = bound.instep("why", a / "d/x", check=False)
+    assert refused.err.splitlines()[1] == f"Change its permissions: chmod u+rwx {a}"
+    a.chmod(0o755)
+    eventually(lambda: bound.said(a) == {}, "it can be read")
+    bound.settle()
+    assert read(a, "d/x") == b"changed meanwhile\n"
+    (a / "e").mkdir()
+    write(a, "e/y", b"heard of\n")
+    bound.settle()
+    bound.assert_equal()

@@ -38,7 +38,7 @@ def _placed(path: str) -> tuple[Path, Path]:
     """The folder that a path is in, and the path from its top. The last part may be a link, or be gone."""
     plain = Path(os.path.expanduser(path))
     directory = resolve(plain.parent)
-    while not directory.exists():
+    while not os.path.exists(directory):
         directory = directory.parent
     there = resolve(plain.parent) / plain.name
     if is_top(there) and (is_kept(there) or kept_around(there) is None):

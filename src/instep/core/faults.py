@@ -24,6 +24,8 @@ _KNOWN = {
     errno.ENOBUFS: ("memory-exhausted", "No buffer space available"),
 }
 """The condition, and what the C library says; git says the same."""
+_NUMBERED = _KNOWN | dict.fromkeys((errno.EACCES, errno.EPERM), ("permission-denied", "Permission denied"))
+"""... and what is told by its number only: ssh says these words of keys."""
 _SAID = [*_KNOWN.values(), ("disk-full", "failed to write new configuration file")]
 """... but for the configuration, where git leaves the reason out."""
 _TRY_AGAIN = {
@@ -31,6 +33,7 @@ _TRY_AGAIN = {
     "read-only": "Make it writable (mount -o remount,rw), and try again.",
     "disk-failing": "Check the disk (dmesg says more), and try again.",
     "files-exhausted": "Close some programs, or raise the limit (ulimit -n 4096), and try again.",
+    "permission-denied": "Change the permissions of what it names (chmod u+rwX), and try again.",
     "memory-exhausted": "Close some programs, or raise the limit (ulimit -v unlimited), and try again.",
 }
 """The way out for a command that ended; one that goes on by itself has the condition's."""
@@ -48,8 +51,8 @@ class Fault:
 def fault_of(error: BaseException) -> Fault | None:
     """The fault of the machine that is behind an error, or in one of a group; None: it is something else."""
     for one in all_behind(error):
-        if isinstance(one, OSError) and one.errno in _KNOWN:
-            code, words = _KNOWN[one.errno]
+        if isinstance(one, OSError) and one.errno in _NUMBERED:
+            code, words = _NUMBERED[one.errno]
             return Fault(code, words[0].lower() + words[1:] + _where(one.filename))
         if isinstance(one, MemoryError) or (isinstance(one, RuntimeError) and _NO_THREAD in str(one)):
             return Fault("memory-exhausted", str(one) or "no memory could be had")

@@ -127,6 +127,11 @@ _DECLARED = (
         "Close some programs, or raise the limit (ulimit -v); instep goes on by itself.",
     ),
     Condition(
+        "permission-denied",
+        "Files that are needed can't be used: {detail}",
+        "Change the permissions of what is named (chmod u+rwX); instep goes on by itself.",
+    ),
+    Condition(
         "watch-limit",
         "The kernel's limit of watches is reached; changes below {detail} are found by looking only.",
         "Raise it, instep goes on by itself: sudo sysctl fs.inotify.max_user_watches=1048576",

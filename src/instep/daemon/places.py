@@ -26,11 +26,17 @@ def resolve(text: str | os.PathLike[str]) -> Path:
 
 
 def folder_of(start: Path) -> Path:
-    """The folder that a directory is in: the nearest one upwards that is the top of a repository."""
+    """The folder that a directory is in: the nearest one upwards that is the top of a repository. Raises
+    InstepError if there is none that can be seen."""
     real = resolve(start)
     for place in (real, *real.parents):
         if is_top(place):
             return place
+    for place in (real, *real.parents):
+        if os.path.exists(place) and not os.access(place, os.X_OK):
+            raise InstepError(
+                f"{place} can't be read: permission denied.", f"Change its permissions: chmod u+rwx {place}"
+            )
     raise NoFolderHere(start)
 
 

@@ -269,6 +269,8 @@ class TreeWatcher:
         if event.name == b".git":
             self._git_came_or_went(node, event.mask, observed)
             return
+        if node.parent is None and not event.name and event.mask & i.IN_ATTRIB:
+            self._root_s_attributes(observed)
         prefix = self._prefix(node)
         if prefix is None or not event.name:
             return
@@ -283,6 +285,14 @@ class TreeWatcher:
             if not self._skip(path, True):
                 self._enter(self._tree.add(node, event.name))
                 observed.scan.add(path)
+
+    def _root_s_attributes(self, observed: Observed) -> None:
+        top = RelPath(b"")
+        if self._is_hidden(top):
+            self.unreadable.add(top)
+        elif top in self.unreadable:
+            self.refresh()
+            observed.scan.add(top)
 
     def _is_hidden(self, path: RelPath) -> bool:
         """Whether a directory can't be listed."""

@@ -107,7 +107,7 @@ class WatchStep:
 
     def is_hidden(self, path: RelPath) -> bool:
         """Whether it is in a directory that can't be listed, which is said."""
-        return any(path.startswith(directory + b"/") for directory in self._hidden)
+        return any(path.startswith(directory + b"/" if directory else b"") for directory in self._hidden)
 
     async def look(self) -> None:
         """As read; and have a look where the kernel can't tell. # I21"""
@@ -179,9 +179,9 @@ class WatchStep:
             board.raise_condition("left-alone-repository", shown(path))
         before, self._hidden = self._hidden, watcher.hidden
         for path in self._hidden - before:
-            board.raise_condition("directory-unreadable", shown(path))
+            board.raise_condition("directory-unreadable", shown(path or b"."))
         for path in before - self._hidden:
-            board.clear_condition("directory-unreadable", shown(path))
+            board.clear_condition("directory-unreadable", shown(path or b"."))
         if watcher.hears:
             self._hears.set()
         if watcher.unheard and not self._unheard.is_set():
