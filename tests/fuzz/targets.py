@@ -6,6 +6,7 @@ hold of what was read it asserts. `SEEDS` has some inputs for each to begin with
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import BytesIO
 from itertools import pairwise
 
 import msgspec
@@ -18,12 +19,14 @@ from instep.core.names import folded, is_safe_name
 from instep.core.pointers import key_of_link, key_of_pointer, link_target, pointer
 from instep.core.preferred import Content, Repositories, Wants
 from instep.core.tree import MalformedTree, encode_tree, parse_tree
-from instep.core.types import Key, Oid, RelPath, RemoteUuid
+from instep.core.types import SHA1, Key, Oid, RelPath, RemoteUuid
 from instep.daemon.requests import decode_request
 from instep.git.cache_tree import invalidate
 from instep.git.errors import UnsupportedIndex
 from instep.git.index_entry import IndexEntry
 from instep.git.index_format import RawIndex
+from instep.git.pkt_line import BadPacket, framed
+from instep.git.receive_pack import advertised, report
 from instep.remotes.errors import LinkError, ProtocolError
 from instep.remotes.frames import Frame, Hello, lane_of, oids_of
 from instep.remotes.hello import negotiate
@@ -176,10 +179,22 @@ def ref(data: bytes) -> None:
         assert name.isprintable() or not name.isascii()
 
 
+def receive_pack(data: bytes) -> None:
+    """What a git over there says before a push, and after it: as it comes, and as lines."""
+    for stream in (data, framed(data.split(b"\n"))):
+        with suppress(BadPacket):
+            said = advertised(BytesIO(stream))
+            assert all(name.startswith("refs/") for name in said.refs)
+            assert {len(oid) for oid in said.refs.values()} <= {20, 32}
+            said.suits(SHA1)
+        with suppress(BadPacket):
+            assert "refs/heads/main" in report(BytesIO(stream), ["refs/heads/main"])
+
+
 Target = Callable[[bytes], None]
 TARGETS: dict[str, Target] = {
     target.__name__: target
-    for target in (wire, hello, opening, request, tree, commit, logs, index, key, wanted, ref)
+    for target in (wire, hello, opening, request, tree, commit, logs, index, key, wanted, ref, receive_pack)
 }
 
 _PAYLOADS = [encode(frame)[4:] for frame in SAMPLES]
@@ -217,6 +232,10 @@ SEEDS: dict[str, Sequence[bytes]] = {
     "wanted": [
         b"include=*.txt or (exclude=[!a-z]?b* and not copies=semitrusted:2) and largerthan=1.5mb",
         b"standard or (present and lackingcopies=1) or inallgroup=backup or balanced=x:1",
+    ],
+    "receive_pack": [
+        b"%b refs/heads/main\0report-status object-format=sha1 agent=git/2\n" % _OID.hex().encode(),
+        b"unpack ok\nok refs/heads/main\nng refs/heads/other fetch first",
     ],
     "ref": [b"refs/heads/synced/main", b"refs/heads/git-annex", b"refs/heads/main"],
 }

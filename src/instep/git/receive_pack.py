@@ -4,6 +4,7 @@ For few and small new objects, as one change has them. Whatever is not as simple
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO
@@ -15,6 +16,7 @@ from instep.git.pack_writer import make_pack
 from instep.git.pkt_line import FLUSH, BadPacket, packet, packets
 from instep.git.travel import Pushed, judge
 
+_OID = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
 _NEEDED = frozenset({"report-status"})
 
 
@@ -49,10 +51,9 @@ def advertised(stream: IO[bytes]) -> Advertised:
             can = frozenset(words.decode(errors="replace").split())
         oid, _, name = text.partition(b" ")
         if name.startswith(b"refs/"):
-            try:
-                refs[os.fsdecode(name)] = Oid(bytes.fromhex(oid.decode()))
-            except ValueError:
-                raise BadPacket(line) from None
+            if _OID.fullmatch(oid) is None:
+                raise BadPacket(line)
+            refs[os.fsdecode(name)] = Oid(bytes.fromhex(oid.decode()))
     return Advertised(refs, can)
 
 
