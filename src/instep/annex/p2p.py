@@ -12,7 +12,6 @@ log down when the connection ends.
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import IO, BinaryIO
 
 from instep.annex.errors import AnnexError
@@ -20,7 +19,7 @@ from instep.annex.launcher import find_launcher
 from instep.core.keys import size_of
 from instep.core.types import Key, RelPath, RemoteUuid
 from instep.git.errors import sentence
-from instep.git.process import Complaints
+from instep.git.process import Complaints, finish
 
 NEWEST_VERSION = 4
 _PIECE_BYTES = 256 << 10
@@ -111,14 +110,7 @@ class P2pServer:
 
     def close(self) -> None:
         """End it, in good order if it lets us. Idempotent."""
-        for stream in (self._to, self._from):
-            with suppress(OSError):
-                stream.close()
-        try:
-            self._process.wait(_END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        finish(self._process, _END_WITHIN_S)
         self._complaints.close()
 
     def kill(self) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from instep.daemon.adopt import Described, Template
 from instep.daemon.examine import Refused
 from instep.daemon.near import Running
-from instep.git.process import Complaints
+from instep.git.process import END_WITHIN_S, Complaints, finish
 from instep.remotes.dial import SshAddress
 from instep.remotes.errors import FarRefused, NeedsPerson, NoInstepThere, ProtocolError
 from instep.remotes.reception import Message, Opening, branch_of, encode_line, text_of, uuid_of
@@ -22,7 +22,6 @@ from instep.remotes.ssh_program import SshProgram
 from instep.remotes.ssh_trouble import trouble
 
 READ_BYTES = 64 << 10
-END_WITHIN_S = 5.0
 
 
 class FarSide:
@@ -128,14 +127,7 @@ class _Conversation:
 
     def close(self) -> None:
         """The far end goes when its input ends."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-        try:
-            self._process.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        finish(self._process)
         self._complaints.close()
 
     def _receive(self) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sysconfig
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, TypeVar
 
 from instep.core.faults import try_again
@@ -56,7 +57,7 @@ _SAFE = (
     "maintenance.auto=false",
 )
 
-_END_WITHIN_S = 5.0
+END_WITHIN_S = 5.0
 
 
 def git_environment() -> dict[str, str]:
@@ -261,22 +262,21 @@ class Pipe:
         self._process = self._complaints = None
         if process is None or complaints is None:
             return b"", 0
-        status = _finish(process)
+        status = finish(process)
         stderr = complaints.read()
         complaints.close()
         return stderr, status
 
 
-def _finish(process: subprocess.Popen[bytes]) -> int:
-    """Closes a process's input, waits for its end, and gives its status; kills what does not end."""
+def finish(process: subprocess.Popen[bytes], within_s: float = END_WITHIN_S) -> int:
+    """End a process that is spoken to over its standard input and output: close them, wait for its end, and
+    give its status; kill what does not end in time. Idempotent."""
     for stream in (process.stdin, process.stdout):
-        try:
-            if stream is not None:
+        if stream is not None:
+            with suppress(OSError):  # it died with a request unread; the caller knows
                 stream.close()
-        except BrokenPipeError:
-            pass  # it died with a request unread; the caller knows
     try:
-        return process.wait(_END_WITHIN_S)
+        return process.wait(within_s)
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()

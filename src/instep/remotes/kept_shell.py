@@ -3,13 +3,13 @@
 A new program over there costs a channel and a login shell; through this it costs that program.
 """
 
-import os
 import subprocess
 import threading
 from contextlib import suppress
 
 from instep.annex.errors import AnnexError
-from instep.remotes.ssh import ssh_environment
+from instep.git.process import finish
+from instep.remotes.ssh import start_quietly
 from instep.remotes.ssh_program import quoted
 from instep.remotes.ssh_shared import SharedSsh
 
@@ -71,29 +71,13 @@ class KeptShell:
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-        try:
-            process.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            finish(process, END_WITHIN_S)
 
     def _begun(self) -> subprocess.Popen[bytes]:
         if self._is_over:
             raise AnnexError("it is being let go of")
         try:
-            return subprocess.Popen(
-                self._ssh.command(self._command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=ssh_environment(os.environ),
-                start_new_session=True,
-            )
+            return start_quietly(self._ssh.command(self._command))
         except OSError as error:
             raise AnnexError(f"ssh can't be started: {error.strerror}.") from error

@@ -6,7 +6,6 @@ own and that of the facts about copies), and the next one is started when one wa
 refs may be old by then: it moves none that is not where we say. # I15
 """
 
-import os
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from instep.git.receive_pack import Advertised, advertised, parcel, report, send
 from instep.git.refs import RefUpdate
 from instep.git.repository import Repository
 from instep.git.travel import Pushed, Verdict, tracking_ref
-from instep.remotes.ssh import ssh_environment
+from instep.remotes.ssh import start_quietly
 
 END_WITHIN_S = 5.0
 WAITING = 2
@@ -87,7 +86,7 @@ class ReadyPush:
     def _pushed(self, moves: Mapping[str, Oid]) -> dict[str, Pushed] | None:
         store = self._ours.objects
         if not self._waiting:
-            self._waiting.append(self._begun())
+            self._waiting.append(start_quietly(self._command))
         process, there = self._waiting[0], self._heard()
         if not there.suits(store.format):
             self._usable = False
@@ -126,23 +125,13 @@ class ReadyPush:
     def _fill(self) -> None:
         with suppress(OSError):
             while len(self._waiting) < WAITING:
-                self._waiting.append(self._begun())
+                self._waiting.append(start_quietly(self._command))
 
     def _track(self, moved: Mapping[str, Oid]) -> None:
         """Note where the refs are now, as git does after a push."""
         updates = [RefUpdate(tracking_ref(self._remote, ref), oid) for ref, oid in moved.items()]
         with suppress(GitError):  # the next fetch will
             self._ours.refs.update(updates, "update by push")
-
-    def _begun(self) -> _Process:
-        return subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=ssh_environment(os.environ),
-            start_new_session=True,
-        )
 
     def _leave(self, count: int | None = None) -> None:
         """Let the first ones, or all, come to their end: they may have hooks to run still."""

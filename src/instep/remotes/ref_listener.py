@@ -5,13 +5,12 @@ look (I15): nothing of what it says is kept.
 """
 
 import os
-import subprocess
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 
 import anyio
 
-from instep.remotes.ssh import ssh_environment
+from instep.git.process import finish
+from instep.remotes.ssh import start_quietly
 
 READ_BYTES = 64 << 10
 END_WITHIN_S = 2.0
@@ -21,14 +20,7 @@ class RefListener:
     """One such process. OSError when it can't be started."""
 
     def __init__(self, command: Sequence[str | bytes]) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=ssh_environment(os.environ),
-            start_new_session=True,
-        )
+        self._process = start_quietly(command)
         self._rest = b""
         self.has_said_ready = False
         """Whether it can tell at all."""
@@ -58,12 +50,4 @@ class RefListener:
 
     def close(self) -> None:
         """End it. Idempotent."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-        try:
-            self._process.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        finish(self._process, END_WITHIN_S)

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -92,6 +92,19 @@ def known(program: SshProgram, address: SshAddress) -> SshProgram:
 def ssh_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of an ssh at which nobody sits: no window asks for anything either."""
     return {**environment, "SSH_ASKPASS_REQUIRE": "never"}
+
+
+def start_quietly(command: Sequence[str | bytes]) -> subprocess.Popen[bytes]:
+    """Start an ssh that is spoken to over its standard input and output, and whose complaints nobody reads.
+    Raises OSError."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=ssh_environment(os.environ),
+        start_new_session=True,
+    )
 
 
 class _Running:
