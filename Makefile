@@ -39,13 +39,13 @@ check: $(VENV)/node ## lint, format, types, layers
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 
-# What tests need of the system: a compiler for faults on demand, strace to see syncs, disks to pull plugs of, an
-# sshd to be called, ip for networks that come and go, FUSE for a disk that
+# What tests need of the system: a compiler for faults on demand, strace to see syncs, disks of three kinds to pull
+# plugs of, an sshd to be called, ip for networks that come and go, FUSE for a disk that
 # folds names, libfaketime for clocks that are wrong.
-TOOLS := gcc libc6-dev strace e2fsprogs mount openssh-client openssh-server iproute2 libfuse3-dev libfaketime
+TOOLS := gcc libc6-dev strace e2fsprogs xfsprogs btrfs-progs mount openssh-client openssh-server iproute2 libfuse3-dev libfaketime
 .PHONY: tools
 tools:
-	@PATH=$$PATH:/usr/sbin; for tool in gcc strace mkfs.ext4 sshd ip; do \
+	@PATH=$$PATH:/usr/sbin; for tool in gcc strace mkfs.ext4 mkfs.xfs mkfs.btrfs sshd ip; do \
 		command -v $$tool >/dev/null || missing=1; done; \
 	for file in /usr/include/fuse3/fuse.h /usr/lib/*/faketime/libfaketime.so.1; do \
 		test -e $$file || missing=1; done; test -z "$$missing" \

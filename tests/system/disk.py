@@ -1,4 +1,4 @@
-"""A disk of one's own to pull the plug of: an ext4 file system in a file.
+"""A disk of one's own to pull the plug of: a file system in a file.
 
 What was written and not synced is in the kernel's memory only, for its own writing out is put off for longer
 than any test runs. So a copy of the file, taken as it is, is what a power cut at this moment would have left.
@@ -8,26 +8,49 @@ Needs root.
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .harness import eventually
 
 SIZE_BYTES = 256 << 20
-OPTIONS = "loop,noatime,commit=600,errors=remount-ro"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a file system is made, and mounted so that it writes by itself as late as it can."""
+
+    make: Sequence[str]
+    mount: str
+    size_bytes: int = SIZE_BYTES
+    clones: bool = False
+    """Whether a file's content can be shared with another file."""
+
+
+EXT4 = Kind(
+    ("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"),
+    "loop,noatime,commit=600,errors=remount-ro",
+)
+KINDS = {
+    "ext4": EXT4,
+    "xfs": Kind(("mkfs.xfs", "-q"), "loop,noatime,nouuid", 600 << 20, clones=True),
+    "btrfs": Kind(("mkfs.btrfs", "-q"), "loop,noatime,commit=300", 600 << 20, clones=True),
+}
 
 
 class Disk:
     """Mounted at `place` until `close`."""
 
-    def __init__(self, place: Path, size_bytes: int = SIZE_BYTES, *options: str) -> None:
-        """`options`: more of mkfs.ext4's."""
+    def __init__(self, place: Path, size_bytes: int = 0, *options: str, kind: Kind = EXT4) -> None:
+        """`options`: more for who makes the file system."""
         self.place = place
+        self.kind = kind
         self._image = place.with_name(place.name + ".image")
         place.mkdir(parents=True)
         with open(self._image, "wb") as file:
-            file.truncate(size_bytes)
-        extended = "lazy_itable_init=0,lazy_journal_init=0"
-        _run("mkfs.ext4", "-q", "-m", "0", "-E", extended, *options, self._image)
+            file.truncate(size_bytes or kind.size_bytes)
+        _run(*kind.make, *options, self._image)
         self._mount()
 
     def cut_power(self) -> None:
@@ -65,7 +88,7 @@ class Disk:
         self._image.unlink()
 
     def _mount(self) -> None:
-        _run("mount", "-o", OPTIONS, self._image, self.place)
+        _run("mount", "-o", self.kind.mount, self._image, self.place)
 
     def _unmount(self) -> None:
         """A git that was killed with its master may take a moment to go."""
@@ -75,6 +98,14 @@ class Disk:
 def can_have_disks() -> bool:
     """Whether this user may mount."""
     return os.geteuid() == 0 and shutil.which("mkfs.ext4") is not None
+
+
+def kinds() -> list[str]:
+    """The kinds that this kernel has."""
+    if shutil.which("modprobe") is not None:
+        subprocess.run(["modprobe", "--quiet", "--all", *KINDS], check=False)
+    known = Path("/proc/filesystems").read_text().split()
+    return [name for name in KINDS if name in known]
 
 
 def _run(*command: str | Path) -> None:
