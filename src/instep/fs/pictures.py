@@ -44,22 +44,24 @@ class Pictures:
         self.special: set[RelPath] = set()
         """Sockets, FIFOs and devices that it met."""
         self.hidden: set[RelPath] = set()
-        """Directories that it could not list."""
+        """Directories that it could not list. Never half of them, whichever thread asks."""
 
     def look(self, tops: Collection[RelPath]) -> Seen:
         """What changed at or below these directories since they were last looked at; pictures of others are
         dropped. Raises OSError if the root can't be opened: that says nothing of what is in it."""
         seen = Seen()
-        hidden, self.hidden = self.hidden, set()
+        hidden: set[RelPath] = set()
         self.nested, self.special = set(), set()
         for gone in self._pictures.keys() - set(tops):
             del self._pictures[gone]
         for top in tops:
-            self._look_at(top, seen)
-        seen.scan |= hidden - self.hidden
+            hidden.update(self._look_at(top, seen))
+        seen.scan |= self.hidden - hidden
+        self.hidden = hidden
         return seen
 
-    def _look_at(self, top: RelPath, seen: Seen) -> None:
+    def _look_at(self, top: RelPath, seen: Seen) -> list[RelPath]:
+        """The directories that could not be listed."""
         hidden: list[RelPath] = []
         found = scan(self._root, top, self._skip, lambda path, _: hidden.append(path))
         now: Picture = {}
@@ -67,12 +69,11 @@ class Pictures:
             now[path] = _signature(st)
             if not stat.S_ISREG(st.st_mode) and not stat.S_ISLNK(st.st_mode):
                 (self.nested if stat.S_ISDIR(st.st_mode) else self.special).add(path)
-        self.hidden.update(hidden)
         before = self._pictures.get(top)
         self._pictures[top] = now
         if before is None:
             seen.scan.add(top)
-            return
+            return hidden
         seen.dirty.update(path for path, signature in now.items() if before.get(path) != signature)
         missed = before.keys() - now.keys()
         if hidden and missed:
@@ -82,6 +83,7 @@ class Pictures:
             missed -= kept
         seen.dirty |= missed
         seen.scan.update(path for path in seen.dirty if _REPOSITORY in (before.get(path), now.get(path)))
+        return hidden
 
 
 def _signature(st: os.stat_result) -> int:
