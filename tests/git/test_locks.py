@@ -3,12 +3,13 @@
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from instep.git.locks import git_at_work, remove_stale_locks
 from instep.git.repository import Repository
-from tests.conftest import RepositoryMaker
+from tests.conftest import RepositoryMaker, run_git
 
 
 @pytest.fixture
@@ -60,11 +61,31 @@ def test_while_a_git_works_there_every_lock_stays(repo: Repository) -> None:  # 
         parent.stdin.write(b"HEAD\n")
         parent.stdin.flush()
         parent.stdout.readline()  # git answers, so it is there
-        assert git_at_work(repo)
+        assert git_at_work(repo, path)
         assert remove_stale_locks(repo) == []
     assert os.path.exists(path)
 
 
 def test_our_own_lasting_processes_are_no_reason_to_wait(repo: Repository) -> None:
     repo.objects.resolve("HEAD")  # starts `git cat-file`
-    assert not git_at_work(repo)
+    assert not git_at_work(repo, repo.git_dir + b"/HEAD")
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_another_user_s_git_may_hold_its_own_locks_only(exact_disk: Path) -> None:  # I27
+    """What it works on can't be seen."""
+    stranger, another = 12345, 23456
+    run_git(exact_disk, "init", "-q", "repository")
+    repo = Repository.open(exact_disk / "repository")
+    theirs, other = lock(repo, b"index.lock"), lock(repo, b"HEAD.lock")
+    os.chown(theirs, stranger, -1)
+    os.chown(other, another, -1)
+    shell = ["sh", "-c", f"setpriv --reuid={stranger} --clear-groups git hash-object --stdin-paths; echo end"]
+    with subprocess.Popen(shell, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdin.write(b"/etc/passwd\n")
+        parent.stdin.flush()
+        assert parent.stdout.readline(), "git is there"
+        assert remove_stale_locks(repo) == [other]
+    assert remove_stale_locks(repo) == [theirs]

@@ -21,7 +21,8 @@ EXACT = frozenset(
         *(0xF2F52010, 0xCA451A4E, 0x2FC12FC1, 0x01021994),  # f2fs, bcachefs, zfs, tmpfs
     }
 )
-"""File systems (`f_type` of statfs) on which a directory's ctime tells of every change of its names."""
+"""File systems (`f_type` of statfs) that Linux alone writes: a directory's ctime tells of every change of its
+names, and a file's owner is who made it."""
 MARGIN_NS = 3 * 10**9
 """ext3's clock ticks every second."""
 

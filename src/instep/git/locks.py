@@ -2,16 +2,19 @@
 
 git locks a file by making `FILE.lock` and removes it when it is done; one that was killed removes nothing,
 and every later git refuses to go on. A lock is stale when no git process works on the repository. Which one
-does is read from /proc: the working directory, or the repository's path among its words. Our own lasting git
-processes are between two transactions whenever this is asked (the caller is the one writer), so they don't
-count.
+does is read from /proc: the working directory, or the repository's path among its words. Of another user's
+that can't be read; but then it can have made that user's locks only. Our own lasting git processes are
+between two transactions whenever this is asked (the caller is the one writer), so they don't count.
 """
 
 import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
+from instep.fs.listed import EXACT
+from instep.fs.syscalls import filesystem_magic
 from instep.git.repository import Repository
 
 MIN_AGE_S = 1.0
@@ -33,6 +36,8 @@ _MOVERS = frozenset(
 )
 """git's commands that change the work tree and the index, and then HEAD or the branch."""
 
+_FILES = 3
+"""Where in its `Uid:` line a process has the user as whom it makes files."""
 _TOP_LEVEL = (b"HEAD.lock", b"index.lock", b"packed-refs.lock", b"config.lock")
 
 
@@ -42,7 +47,8 @@ def remove_stale_locks(repo: Repository, wait: Callable[[float], object] = time.
     Blocking: where a lock is too young to be judged, it waits (in seconds) until it no longer is.
     """
     removed: list[bytes] = []
-    if any(_is_young(path) for path in _locks(repo)) and not git_at_work(repo):
+    young = [path for path in _locks(repo) if _is_young(path)]
+    if _unheld(repo, young):
         wait(MIN_AGE_S)
     for path in stale_locks(repo):
         with contextlib.suppress(FileNotFoundError):
@@ -53,35 +59,63 @@ def remove_stale_locks(repo: Repository, wait: Callable[[float], object] = time.
 
 def stale_locks(repo: Repository) -> list[bytes]:
     """The locks that nobody holds; none while any git works there."""
-    locks = [path for path in _locks(repo) if not _is_young(path)]
-    return [] if not locks or git_at_work(repo) else locks
+    return _unheld(repo, [path for path in _locks(repo) if not _is_young(path)])
 
 
-def git_at_work(repo: Repository) -> bool:
-    """Whether a git process that is not a child of ours works on this repository.
-
-    A process that can't be looked into (another user's) counts as one that does.
-    """
-    return next(_at_work(repo), None) is not None
+def git_at_work(repo: Repository, path: bytes) -> bool:
+    """Whether a git process that is not a child of ours works on this repository, and may have made this
+    file."""
+    return not _unheld(repo, [path])
 
 
 def mover_at_work(repo: Repository) -> bool:
     """Whether one of them changes the work tree and then moves HEAD or the branch: a merge, a checkout. A
     git-annex, which may go on for long after its merge, is none."""
-    return any(_moves_head(words) for words in _at_work(repo))
+    return any(_moves_head(git.words) for git in _at_work(repo))
 
 
 def _moves_head(words: list[bytes]) -> bool:
     return bool(words) and os.path.basename(words[0]) == b"git" and not _MOVERS.isdisjoint(words)
 
 
-def _at_work(repo: Repository) -> Iterator[list[bytes]]:
-    """The words of each such process; none of one that can't be looked into."""
+class _Git(NamedTuple):
+    """A git process that works on the repository; or (`hidden`) may, as it can't be looked into."""
+
+    words: list[bytes]
+    user: int
+    """As whom it makes files."""
+    hidden: bool
+
+
+def _unheld(repo: Repository, paths: list[bytes]) -> list[bytes]:
+    """The files that were made by no git that is at work."""
+    if not paths:
+        return []
+    gits = list(_at_work(repo))
+    if any(not git.hidden for git in gits):
+        return []
+    users = {git.user for git in gits}
+    return [path for path in paths if not users or _maker(path) not in {*users, None}]
+
+
+def _maker(path: bytes) -> int | None:
+    """The user who made a file; None: that is not told, as on a network share."""
+    try:
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.fstat(fd).st_uid if filesystem_magic(fd) in EXACT else None
+    finally:
+        os.close(fd)
+
+
+def _at_work(repo: Repository) -> Iterator[_Git]:
     for name in os.listdir("/proc"):
-        if name.isdecimal() and _is_foreign_git(int(name)):
-            words = _words(int(name), repo)
-            if words is not None:
-                yield words
+        if name.isdecimal() and (user := _foreign_git(int(name))) is not None:
+            git = _looked_into(int(name), user, repo)
+            if git is not None:
+                yield git
 
 
 def _locks(repo: Repository) -> Iterator[bytes]:
@@ -99,17 +133,20 @@ def _is_young(path: bytes) -> bool:
         return True
 
 
-def _is_foreign_git(pid: int) -> bool:
+def _foreign_git(pid: int) -> int | None:
+    """As whom it makes files; None: it is no git, or a child of ours (proc_pid_status(5))."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            before, _, after = file.read().rpartition(b")")
-    except OSError:
-        return False
-    return before.partition(b"(")[2].startswith(b"git") and int(after.split()[1]) != os.getpid()
+        with open(f"/proc/{pid}/status", "rb") as file:
+            facts = dict(line.split(b":", 1) for line in file.read().splitlines())
+    except (OSError, ValueError):
+        return None
+    if not facts[b"Name"].strip().startswith(b"git") or int(facts[b"PPid"]) == os.getpid():
+        return None
+    return int(facts[b"Uid"].split()[_FILES])
 
 
-def _words(pid: int, repo: Repository) -> list[bytes] | None:
-    """What its command line is; None: it has nothing to do with this repository."""
+def _looked_into(pid: int, user: int, repo: Repository) -> _Git | None:
+    """None: it has nothing to do with this repository."""
     try:
         where = os.readlink(b"/proc/%d/cwd" % pid)
         with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -117,6 +154,6 @@ def _words(pid: int, repo: Repository) -> list[bytes] | None:
     except FileNotFoundError:
         return None
     except OSError:
-        return []
+        return _Git([], user, hidden=True)
     concerns = where == repo.root or where.startswith(repo.root + b"/") or repo.root in words
-    return words.split(b"\0") if concerns else None
+    return _Git(words.split(b"\0"), user, hidden=False) if concerns else None

@@ -117,7 +117,7 @@ class Turns:
     def _may_move_head(self, index: Identity) -> bool:
         age_s = abs(time.time() - index.mtime_ns / 1e9)  # from the future, where a clock was set back (I20)
         if age_s < INDEX_LIFE_S:
-            return git_at_work(self._repo)
+            return git_at_work(self._repo, self._repo.git_dir + b"/index")
         return age_s < LOCK_LIFE_S and mover_at_work(self._repo)  # its hooks, or a busy disk, take their time
 
     def _lock_age_s(self) -> float | None:
