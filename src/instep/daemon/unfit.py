@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from instep.core.errors import InstepError
+from instep.core.faults import try_again
 from instep.daemon.places import git_dir_of, is_bare
 from instep.fs.syscalls import filesystem_magic
 from instep.remotes.socket_path import own_places
@@ -62,4 +63,5 @@ def _refuse_own_places(root: Path) -> None:
 def why_not(root: Path, error: OSError) -> Unfit:
     """What is said of a path that can't even be looked at."""
     words = error.strerror or str(error)
-    return Unfit(f"{root} can't be looked at: {words[:1].lower()}{words[1:]}.", "Choose another place.")
+    way_out = try_again(error, "Choose another place.")
+    return Unfit(f"{root} can't be looked at: {words[:1].lower()}{words[1:]}.", way_out)
