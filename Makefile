@@ -45,6 +45,7 @@ check: $(VENV)/node ## lint, format, types, layers
 TOOLS := gcc libc6-dev strace e2fsprogs xfsprogs btrfs-progs mount openssh-client openssh-server iproute2 libfuse3-dev libfaketime
 .PHONY: tools
 tools:
+	@test "$$(id -u)" = 0 || echo 'Tests that mount disks or take networks apart fail: they need root, be it in a container.'
 	@PATH=$$PATH:/usr/sbin; for tool in gcc strace mkfs.ext4 mkfs.xfs mkfs.btrfs sshd ip; do \
 		command -v $$tool >/dev/null || missing=1; done; \
 	for file in /usr/include/fuse3/fuse.h /usr/lib/*/faketime/libfaketime.so.1; do \
