@@ -95,6 +95,7 @@ class World:
         if self._disk and os.path.ismount(self._disk):
             subprocess.run(["umount", "--lazy", self._disk], check=True)
         if not keep:
+            subprocess.run(["chmod", "-R", "u+w", self._top], check=True)  # the annex's directories are not
             shutil.rmtree(self._top)
 
     def folder(self, number: int) -> Path:
