@@ -39,8 +39,10 @@ SHAPES = st.lists(
 
 
 @settings(max_examples=25)
-@given(shape=SHAPES, far=st.sampled_from([0, 3, 200]))
-def test_as_git_says(shared: Repository, shape: list[tuple[list[int], int]], far: int) -> None:  # I20
+@given(shape=SHAPES, far=st.sampled_from([0, 3, 200]), limit=st.sampled_from([0, 3, 20]))
+def test_as_git_says(
+    shared: Repository, shape: list[tuple[list[int], int]], far: int, limit: int
+) -> None:  # I20
     made = _graph(shared, shape)
     old_far, history.FAR = history.FAR, far
     try:
@@ -58,9 +60,9 @@ def test_as_git_says(shared: Repository, shape: list[tuple[list[int], int]], far
             held = shared.run("rev-list", one.hex()).decode().split()
             assert held_by(shared, one, made) == {oid for oid in made if oid.hex() in held}
             text = shared.run("rev-list", one.hex(), "^" + other.hex()).decode()
-            between = commits_between(shared, other, one, 20)
+            between = commits_between(shared, other, one, limit)
             if far == 200:
-                assert between is not None
+                assert (between is None) == (len(text.split()) > limit)
             if between is not None:
                 assert set(between) == {bytes.fromhex(line) for line in text.split()}
                 _assert_parents_first(shared, between)
@@ -78,6 +80,15 @@ def test_all_of_a_history(repo: Repository) -> None:
     assert commits_between(repo, None, made[-1], 5) == made
     assert commits_between(repo, None, made[-1], 4) is None
     assert commits_between(repo, made[-1], made[-1], 0) == []
+
+
+def test_what_is_told_only_after_a_long_walk_is_not_told(repo: Repository) -> None:  # I13
+    """A clock at 1970 has all of the history met from one side before the other side is looked at."""
+    made = _graph(repo, [([1], 2 * 10**9)] * 150)
+    have = commit(repo, {b"n": b"have"}, [made[-1]], 0)
+    want = commit(repo, {b"n": b"want"}, [made[-1]], 2 * 10**9)
+    assert commits_between(repo, have, want, 200) == [want]
+    assert commits_between(repo, have, want, 10) is None
 
 
 def test_unknown_commits(repo: Repository) -> None:

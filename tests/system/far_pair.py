@@ -9,24 +9,18 @@ from typing import Self
 import pytest
 
 from .apart import Wire
-from .harness import Pair
+from .harness import Cluster, Pair
 from .sshd import FarComputer
 from .worktree import Name
 
 
-class FarPair(Pair):
-    """`a` is here, `b` is `Docs` in the far home. The far side is asked on its own computer, so to say: with
-    its environment, not over ssh. A context manager, also for what is on the PATH."""
+class WithFar(Cluster):
+    """Folders, and `far`, which is there in the block, with the ssh that knows it on the PATH."""
 
-    def __init__(self, top: Path, wire: Wire | None = None) -> None:
-        """With a `wire` the two are on a network of their own."""
-        super().__init__(top)
-        self._wire = wire
-        self.far = FarComputer(top / "far", mark=self.mark, wire=wire)
-        self.b = self.far.home / "Docs"
-        self._here = pytest.MonkeyPatch()
+    far: FarComputer
 
     def __enter__(self) -> Self:
+        self._here = pytest.MonkeyPatch()
         self._here.setenv("PATH", f"{self.far.bin}{os.pathsep}{os.environ['PATH']}")
         self.far.start()
         return super().__enter__()
@@ -37,6 +31,18 @@ class FarPair(Pair):
         super().__exit__(kind, error, at)
         self.far.stop()
         self._here.undo()
+
+
+class FarPair(WithFar, Pair):
+    """`a` is here, `b` is `Docs` in the far home. The far side is asked on its own computer, so to say: with
+    its environment, not over ssh."""
+
+    def __init__(self, top: Path, wire: Wire | None = None) -> None:
+        """With a `wire` the two are on a network of their own."""
+        super().__init__(top)
+        self._wire = wire
+        self.far = FarComputer(top / "far", mark=self.mark, wire=wire)
+        self.b = self.far.home / "Docs"
 
     def environment_of(self, args: Sequence[Name]) -> dict[str, str]:
         return self.far.environment if self.b in args else {}

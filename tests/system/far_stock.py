@@ -6,22 +6,20 @@ import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
-
-import pytest
 
 from tests.conftest import run_git
 
-from .harness import Cluster, eventually
+from .far_pair import WithFar
+from .harness import eventually
 from .sshd import HOST, FarComputer
 from .worktree import differences
 
 SYSTEM_PATH = "/usr/bin:/bin"
 
 
-class FarStock(Cluster):
-    """Folders here (`a`, `b`), and `far` without instep. A context manager, also for what is on the PATH."""
+class FarStock(WithFar):
+    """Folders here (`a`, `b`), and `far` without instep."""
 
     def __init__(self, top: Path, *, annex: bool = True) -> None:
         top.mkdir(parents=True, exist_ok=True)
@@ -33,7 +31,6 @@ class FarStock(Cluster):
             self.install("git-annex", "git-annex-shell")
         self.far = FarComputer(top / "far", mark=self.mark, path=f"{self.programs}:{SYSTEM_PATH}")
         self.hub = self.far.home / "hub.git"
-        self._here = pytest.MonkeyPatch()
 
     @property
     def a(self) -> Path:
@@ -42,18 +39,6 @@ class FarStock(Cluster):
     @property
     def b(self) -> Path:
         return self.folders[1]
-
-    def __enter__(self) -> Self:
-        self._here.setenv("PATH", f"{self.far.bin}{os.pathsep}{os.environ['PATH']}")
-        self.far.start()
-        return super().__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, at)
-        self.far.stop()
-        self._here.undo()
 
     def install(self, *names: str) -> None:
         """Put programs of this computer onto the far PATH."""

@@ -76,9 +76,9 @@ def commits_between(repo: Repository, have: Oid | None, want: Oid, limit: int) -
     painting = _Painting(repo.objects, limit + FAR)
     try:
         painting.common([want], [have] if have else [])
+        found = painting.only_left()
     except (_TooFar, MissingObject):
         return None
-    found = painting.only_left()
     return None if len(found) > limit else found
 
 
@@ -132,7 +132,7 @@ class _Painting:
         return sorted(oid for oid in found if not self._colours[oid] & _STALE)
 
     def only_left(self) -> list[Oid]:
-        """After `common`: what the left side alone holds, parents before children."""
+        """After `common`: what the left side alone holds, parents before children. Raises _TooFar."""
         self._hand_on_to_known()
         mine = {oid for oid, colours in self._colours.items() if colours == _LEFT}
         ordered: dict[Oid, None] = {}
