@@ -8,7 +8,7 @@ import anyio
 from anyio.abc import TaskGroup, UNIXSocketStream
 
 from instep.core.types import Key, RelPath
-from instep.remotes.frames import At, Cancel, Content, Heads, Hello, NoContent, Want
+from instep.remotes.frames import At, Cancel, Content, Frame, Heads, Hello, NoContent, Want
 from instep.remotes.link import open_link
 from instep.steps.arrival import Arrival, BadArrivalError, IncompleteError, ignore_answer
 from instep.steps.merger import Merged
@@ -167,13 +167,14 @@ async def talking(one: Desk, two: Desk) -> AsyncGenerator[TaskGroup]:
 
 
 @asynccontextmanager
-async def stranger(desk: Desk) -> AsyncGenerator[Raw]:
-    """A desk, and the bare other end of its connection; both have said hello and their heads."""
+async def stranger(desk: Desk, *said: Frame) -> AsyncGenerator[Raw]:
+    """A desk, and the bare other end of its connection, which says hello and this at once; the desk has said
+    hello and its heads."""
     here, there = await _pair()
     raw = Raw(there)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: desk.run(here, "there", dialled=True))
-        await raw.send(Hello(1, 1, "stranger", "ffffffff-ffff", "sha1"))
+        await raw.send(Hello(1, 1, "stranger", "ffffffff-ffff", "sha1"), *said)
         assert isinstance(await raw.receive(), Hello)
         assert isinstance(await raw.receive(), Heads)
         yield raw

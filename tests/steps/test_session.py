@@ -46,6 +46,12 @@ async def test_what_one_side_has_the_other_gets(a: Side, b: Side) -> None:
     assert same(a, b) == {"one": b"1", "two": b"2", "three": b"3"}
 
 
+async def test_heads_come_first_however_early_the_peer_says_its_own(a: Side) -> None:
+    a.save("one", "1")
+    async with stranger(Desk(a), Heads("main", None, None, settled=True)) as raw:
+        assert isinstance(await raw.receive(), Objects)
+
+
 @pytest.mark.parametrize("limit", ["", "1 MB"])
 async def test_content_goes_along_with_its_commit_unless_that_is_limited(a: Side, limit: str) -> None:
     if limit:

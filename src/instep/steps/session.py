@@ -169,6 +169,7 @@ class Session:
             await self._push_for_ever()
 
     async def _push_for_ever(self) -> None:
+        await self._tell()  # before anything else, whatever the peer has said by now
         while True:
             await self.bell.take()
             packs, self._packs = self._packs, []
@@ -181,10 +182,13 @@ class Session:
                 branch = f"refs/heads/synced/{self._state.branch}"
                 await self._push_ref(branch, self._state.tip, self.peer.head)
                 await self._push_ref(ANNEX_REFS[0], heads.annex, self.peer.annex)
-            heads = self._hands.heads()
-            if heads != self._told:
-                self._told = heads
-                await self.link.send(heads)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        heads = self._hands.heads()
+        if heads != self._told:
+            self._told = heads
+            await self.link.send(heads)
 
     async def _look_back(self, now: Oid | None, tip: Oid | None) -> None:
         """A peer whose branch was moved back by hand has our commits and does not stand at them: the newest
