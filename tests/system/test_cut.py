@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -34,10 +35,14 @@ class CutPair(FarPair):
         super().__init__(top)
         self._plan, self._seen = top / "plan", top / "seen"
         self._seen.touch()
+
+    def __enter__(self) -> Self:
+        super().__enter__()
         self._here.setenv("GIT_SSH_COMMAND", f"{sys.executable} {Path(__file__).parent}/cutter.py")
         self._here.setenv("CUTTER_SSH", str(self.far.bin / "ssh"))
         self._here.setenv("CUTTER_PLAN", str(self._plan))
         self._here.setenv("CUTTER_SEEN", str(self._seen))
+        return self
 
     def cut(self) -> None:
         """The connection that there is."""
