@@ -36,8 +36,8 @@ _MOVERS = frozenset(
 )
 """git's commands that change the work tree and the index, and then HEAD or the branch."""
 
-_FILES = 3
-"""Where in its `Uid:` line a process has the user as whom it makes files."""
+_FILES = 4
+"""The word of a process's `Uid:` line that is the user as whom it makes files (proc_pid_status(5))."""
 _TOP_LEVEL = (b"HEAD.lock", b"index.lock", b"packed-refs.lock", b"config.lock")
 
 
@@ -134,15 +134,17 @@ def _is_young(path: bytes) -> bool:
 
 
 def _foreign_git(pid: int) -> int | None:
-    """As whom it makes files; None: it is no git, or a child of ours (proc_pid_status(5))."""
+    """As whom it makes files; None: it is no git, or a child of ours."""
     try:
-        with open(f"/proc/{pid}/status", "rb") as file:
-            facts = dict(line.split(b":", 1) for line in file.read().splitlines())
-    except (OSError, ValueError):
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            before, _, after = file.read().rpartition(b")")
+        if not before.partition(b"(")[2].startswith(b"git") or int(after.split()[1]) == os.getpid():
+            return None
+        with open(f"/proc/{pid}/status", "rb") as file:  # dear: of gits only
+            (users,) = (line for line in file if line.startswith(b"Uid:"))
+    except OSError:
         return None
-    if not facts[b"Name"].strip().startswith(b"git") or int(facts[b"PPid"]) == os.getpid():
-        return None
-    return int(facts[b"Uid"].split()[_FILES])
+    return int(users.split()[_FILES])
 
 
 def _looked_into(pid: int, user: int, repo: Repository) -> _Git | None:
