@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from instep.git.repository import Repository
-from instep.steps.turns import Turns
+from instep.steps.turns import LOOK_S, Turns
 from tests.conftest import RepositoryMaker, run_git
 
 from .side import Recorder
@@ -83,6 +84,30 @@ async def test_a_living_git_that_holds_it_for_long_keeps_it(turn: Turn) -> None:
         with suppress(anyio.BrokenResourceError):
             await git.stdin.aclose()
     assert turn.board.logged == []
+
+
+async def test_a_git_that_has_no_lock_yet_is_waited_for_once_it_said_where_it_begins(
+    turn: Turn,
+) -> None:  # I27
+    """As a merge does. This one is a pull, which is held up by what it pulls from."""
+    folder, fifo = turn.lock.parent.parent, turn.lock.parent / "fifo"
+    os.mkfifo(fifo)
+    done = anyio.Event()
+
+    async def wait() -> None:
+        await turn.turns.wait()
+        done.set()
+
+    command = ["git", "pull", "--upload-pack", f"cat {fifo}; :", str(folder), "main"]
+    command = ["sh", "-c", '"$@"; :', "sh", *command]  # a child of ours would not count
+    async with await anyio.open_process(command, cwd=folder), anyio.create_task_group() as tasks:
+        with await anyio.to_thread.run_sync(lambda: fifo.open("wb")):  # once it is read
+            await turn.turns.wait()
+            (folder / ".git/ORIG_HEAD").write_text("from here\n")
+            tasks.start_soon(wait)
+            await anyio.sleep(5 * LOOK_S)
+            assert not done.is_set()
+    assert done.is_set()
 
 
 async def test_a_mark_differs_once_a_git_was_at_work(turn: Turn) -> None:

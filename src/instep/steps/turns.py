@@ -45,6 +45,8 @@ class Turns:
         self._repo = repo
         self._board = board
         self._index: Identity | None = None
+        self._begun = self._identity("ORIG_HEAD")
+        """Where the last merge began that is over by now."""
         self._suspect_at = 0.0
         self._said: Unfinished | None = None
         self._hinted: anyio.Event | None = None
@@ -52,7 +54,7 @@ class Turns:
 
     def note_index(self) -> None:
         """The index as it is now is our own, or its git is done."""
-        self._index = self._identity()
+        self._index = self._identity("index")
 
     async def wait(self) -> None:
         """Until no git command is in the middle of changing the work tree."""
@@ -63,7 +65,14 @@ class Turns:
                 with anyio.move_on_after(LOOK_AGAIN_S):
                     await self._hinted.wait()
                 continue
-            index = self._identity()
+            begun = self._identity("ORIG_HEAD")
+            if begun != self._begun:
+                if begun is not None and await anyio.to_thread.run_sync(self._is_at_work_since, begun):
+                    await anyio.sleep(LOOK_S)
+                else:
+                    self._begun = begun
+                continue
+            index = self._identity("index")
             if index == self._index:
                 return
             if index is None or not await anyio.to_thread.run_sync(self._may_move_head, index):
@@ -112,13 +121,15 @@ class Turns:
 
     def mark(self) -> Identity | None:
         """To be compared later: the same mark, and no git command changed the work tree in between."""
-        return None if self._lock_age_s() is not None else self._identity()
+        return None if self._lock_age_s() is not None else self._identity("index")
 
     def _may_move_head(self, index: Identity) -> bool:
-        age_s = abs(time.time() - index.mtime_ns / 1e9)  # from the future, where a clock was set back (I20)
-        if age_s < INDEX_LIFE_S:
+        if _age_s(index) < INDEX_LIFE_S:
             return git_at_work(self._repo, self._repo.git_dir + b"/index")
-        return age_s < LOCK_LIFE_S and mover_at_work(self._repo)  # its hooks, or a busy disk, take their time
+        return self._is_at_work_since(index)  # its hooks, or a busy disk, take their time
+
+    def _is_at_work_since(self, file: Identity) -> bool:
+        return _age_s(file) < LOCK_LIFE_S and mover_at_work(self._repo)
 
     def _lock_age_s(self) -> float | None:
         """None: nobody holds the lock. As old is one from the future, before the clock was set back (I20)."""
@@ -127,8 +138,13 @@ class Turns:
         except FileNotFoundError:
             return None
 
-    def _identity(self) -> Identity | None:
+    def _identity(self, name: str) -> Identity | None:
         try:
-            return Identity.of(os.lstat(self._repo.git_dir + b"/index"))
+            return Identity.of(os.lstat(self._repo.git_dir + b"/" + name.encode()))
         except FileNotFoundError:
             return None
+
+
+def _age_s(file: Identity) -> float:
+    """As old is one from the future, before the clock was set back (I20)."""
+    return abs(time.time() - file.mtime_ns / 1e9)
