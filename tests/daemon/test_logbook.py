@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from instep.daemon import logbook
 from instep.daemon.follow import follow_lines
 from instep.daemon.logbook import Logbook, for_person, old_file, parse_lines, read_lines
+from tests.system.harness import eventually
 
 
 def texts(path: Path) -> list[str]:
@@ -46,12 +48,29 @@ def test_it_is_rotated_by_size(tmp_path: Path) -> None:
     assert not old_file(path, 3).exists()
 
 
-def test_what_can_not_be_written_is_counted(tmp_path: Path) -> None:  # I26
+def test_what_can_not_be_written_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # I26 I29
+    monkeypatch.setattr(logbook, "AGAIN_S", 0.01)
     path = tmp_path / "later/log"
     book = Logbook(path)
-    book.append("e", "lost", {})
+    book.append("e", "early", {})
+    path.parent.mkdir()
+    eventually(lambda: texts(path) == ["early"], "it is written, and nothing else came")
+    book.append("e", "late", {})
     book.close(within_s=60)
-    assert not path.exists()
+    assert texts(path) == ["early", "late"]
+
+
+def test_what_waits_for_too_long_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # I26
+    monkeypatch.setattr(logbook, "MAX_WAITING", 3)
+    monkeypatch.setattr(logbook, "AGAIN_S", 0.01)
+    path = tmp_path / "later/log"
+    book = Logbook(path)
+    for number in range(5):
+        book.append("e", str(number), {})
+    path.parent.mkdir()
+    eventually(lambda: texts(path) == ["0", "1", "2"], "they are written")
+    book.close(within_s=60)
+    assert sum(line.get("dropped", 0) for line in read_lines(path)) == 2
 
 
 def test_a_torn_line_and_nonsense_are_passed_over() -> None:

@@ -1,6 +1,8 @@
 """The local socket: requests, streams and links on one listener, and clients that misbehave."""
 
+import errno
 import json
+import os
 import stat
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,9 +14,12 @@ import pytest
 from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from instep.core.types import RelPath
+from instep.core.why import Why
 from instep.daemon.board import StatusBoard
 from instep.daemon.requests import MAX_REQUEST_BYTES
 from instep.daemon.server import Server, listen
+from instep.daemon.troubles import Troubles
 from tests.daemon.fake_service import FakeService
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +40,7 @@ class Running:
         self.board.started()
         self.service = FakeService(self.board)
         self.stopped = anyio.Event()
-        self.server = Server(self.board, self.stopped.set)
+        self.server = Server(self.board, Troubles(self.board), self.stopped.set)
 
     async def connect(self, first: bytes) -> SocketStream:
         """A client that says `first`; it stays until the server is gone, if the test does not close it."""
@@ -238,3 +243,16 @@ async def test_one_bad_client_disturbs_no_other(path: Path) -> None:  # I25
         await quiet.aclose()
         await half.aclose()
         assert "result" in await run.ask(b'{"method":"status"}')
+
+
+async def test_what_fails_is_answered(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # I26 I29
+    """Nothing but an end would look as if the process had ended."""
+
+    async def fail(name: RelPath) -> Why:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), os.fsdecode(name))
+
+    async with running(path) as run:
+        monkeypatch.setattr(run.service, "why", fail)
+        answer = await run.ask(b'{"method": "why", "path": "x"}')
+        assert "Too many open files" in answer["error"]["text"]
+        assert "ulimit -n" in answer["error"]["fix"]

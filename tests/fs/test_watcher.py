@@ -1,6 +1,7 @@
 """I21: whatever happened or was dropped, looking where the watcher says gives what a scan gives."""
 
 import os
+import resource
 import select
 import shutil
 from collections.abc import Callable, Iterator
@@ -282,6 +283,27 @@ def test_past_the_limit_of_watches_the_rest_is_looked_at(root: Root) -> None:
     for name in (b"a/x/f", b"b/x/f", b"b/new/f", b"c/f"):
         root.file(name, b"and again")
         assert watcher.read().dirty == {name}
+    follower.close()
+
+
+def test_without_descriptors_what_comes_is_watched_later(root: Root) -> None:
+    """I21 I26"""
+    follower = Follower(root.path)
+    watcher = follower.watcher
+    root.file(b"new/f")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        watcher.read()
+        assert watcher.unwatched == {b"new"}
+        watcher.refresh()
+        assert watcher.unwatched == {b""}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    follower.follow()
+    assert (len(watcher), watcher.unwatched) == (2, set())
+    root.file(b"new/f", b"changed")
+    assert watcher.read().dirty == {b"new/f"}
     follower.close()
 
 

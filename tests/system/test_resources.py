@@ -3,7 +3,9 @@
 import io
 import os
 import resource
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from tests.conftest import run_git
 
 from .disk import Disk, can_have_disks
-from .harness import Pair, eventually
+from .harness import LIMIT_S, Pair, eventually
 from .ledger import Ledger, lost
 from .silence import assert_whole
 from .worktree import write
@@ -160,3 +162,42 @@ def test_few_descriptors(tmp_path: Path) -> None:  # I1 I26
             write(folder, f"{number % 7}/{number}", f"{number}\n".encode() * 20)
             write(folder, f"big {number}", os.urandom(70_000 if number % 10 == 0 else 10))
         assert_well(pair)
+
+
+@contextmanager
+def asking(pair: Pair, *words: str | Path) -> Generator[subprocess.Popen[str]]:
+    """`instep WORDS`, which has asked the process of `a` by now."""
+    descriptors = Path(f"/proc/{pair.daemon(pair.a)}/fd")
+    before = len(os.listdir(descriptors))
+    command = [os.environ.get("INSTEP_COMMAND", "instep"), *words]
+    with subprocess.Popen(command, env=os.environ | pair.mark, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            eventually(lambda: len(os.listdir(descriptors)) > before, "it asks")
+            yield process
+        finally:
+            process.kill()
+
+
+def test_no_descriptors_for_a_while(running: Pair) -> None:  # I1 I21 I26 I29
+    """Whoever waits goes on waiting, and a directory that comes meanwhile is watched later."""
+    pair, pid = running, running.daemon(running.a)
+    (pair.a / ".git/MERGE_HEAD").touch()
+    eventually(lambda: any("merge" in what for what in pair.status(pair.a)["outstanding"]), "it is seen")
+    with (
+        asking(pair, "wait", pair.a) as waiting,
+        asking(pair, "status", "--json", "--watch", pair.a) as watching,
+    ):
+        assert watching.stdout is not None
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+        write(pair.a, "new/file", b"in a directory that can't be watched now")
+        write(pair.b, "elsewhere", b"to be merged")
+        (pair.a / ".git/MERGE_HEAD").unlink()
+        assert any("files-exhausted" in line for line in watching.stdout)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        assert waiting.wait(LIMIT_S) == 0
+    assert_well(pair)
+    write(pair.a, "new/later", b"in it")
+    assert_well(pair)
+    assert pair.daemon(pair.a) == pid
+    assert "can be opened" in pair.instep("log", pair.a).out

@@ -71,6 +71,8 @@ from instep.steps.watch import WatchStep
 from instep.steps.wishes import WishStep
 
 FINISH_WITHIN_S = 5.0
+FAULT_AGAIN_S = 1.0
+"""Who waits while the machine has a fault is answered when it is over: it is asked again so often."""
 
 
 class Folder:
@@ -379,8 +381,16 @@ class Folder:
 
     async def wait(self, remote: str | None) -> None:
         self._standing.refuse_unknown(remote)
-        await self._watch.look()  # events of all that was done before the call are in the queue by now
-        await self._standing.until_in_step(remote)
+        while True:
+            try:
+                await self._watch.look()  # events of all that was done before the call are in the queue by now
+                await self._standing.until_in_step(remote)
+            except Exception as error:
+                if not self._troubles.met("wait", error):  # I26
+                    raise
+                await anyio.sleep(FAULT_AGAIN_S)
+            else:
+                return
 
     def outstanding(self, remote: str | None) -> list[str]:
         return self._standing.outstanding(remote)

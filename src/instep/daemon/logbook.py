@@ -3,9 +3,12 @@
 Each line has `time` (ISO 8601, UTC), `event` (for programs), `text` (for a person) and further facts. The
 files are `log.jsonl`, then `log.jsonl.1`, `.2`: rotated by size. Lines are written by a thread of its own,
 everything that waits in one write: `append` never blocks the event loop, on a hung disk neither (I25). What
-can't be written is dropped and counted, for the log must not stop the work (I26).
+can't be written waits until it can (I29); beyond some number it is dropped and counted, for the log must not
+stop the work (I26).
 """
 
+import errno
+import io
 import json
 import os
 import sys
@@ -21,6 +24,8 @@ from typing import Any
 MAX_FILE_BYTES = 4 * 1024 * 1024
 OLD_FILES = 2
 MAX_WAITING = 20_000
+AGAIN_S = 1.0
+"""So long after it could not be written it is tried again."""
 _CLOSE_WITHIN_S = 2.0
 
 Line = dict[str, Any]
@@ -67,32 +72,44 @@ class Logbook:
         self._thread.join(within_s)
 
     def _write_all(self) -> None:
+        unwritten: list[Line] = []
         while True:
             with self._wake:
-                while not self._waiting and not self._closing:
-                    self._wake.wait()
+                self._wake.wait_for(lambda: self._waiting or self._closing, AGAIN_S if unwritten else None)
                 lines = list(self._waiting)
                 self._waiting.clear()
                 closing = self._closing
-            if lines:
-                self._write(lines)
+            self._tell(lines)
+            unwritten += lines
+            if self._write(unwritten):
+                unwritten.clear()
+            elif len(unwritten) > MAX_WAITING:
+                self._dropped += len(unwritten) - MAX_WAITING
+                del unwritten[MAX_WAITING:]
             if closing and not self._waiting:
                 return
 
-    def _write(self, lines: list[Line]) -> None:
-        if self._dropped:
-            lines[-1]["dropped"], self._dropped = self._dropped, 0
-        data = "".join(json.dumps(line, default=str) + "\n" for line in lines).encode()
-        try:
-            self._rotate()
-            with open(self._path, "ab") as file:
-                file.write(data)
-        except OSError:
-            self._dropped += len(lines)
+    def _tell(self, lines: list[Line]) -> None:
         if self._echo:
             with suppress(OSError):
                 for line in lines:
                     print(for_person(line), file=sys.stderr, flush=True)
+
+    def _write(self, lines: list[Line]) -> bool:
+        """All of them, or none."""
+        if not lines:
+            return True
+        dropped = self._dropped
+        last = lines[-1] | {"dropped": dropped} if dropped else lines[-1]
+        data = "".join(json.dumps(line, default=str) + "\n" for line in [*lines[:-1], last]).encode()
+        try:
+            self._rotate()
+            with open(self._path, "ab", buffering=0) as file:
+                _write_whole(file, data)
+        except OSError:
+            return False
+        self._dropped -= dropped
+        return True
 
     def _rotate(self) -> None:
         if not self._path.exists() or self._path.stat().st_size < self._max_file_bytes:
@@ -101,6 +118,18 @@ class Logbook:
             newer = old_file(self._path, number - 1)
             if newer.exists():
                 os.replace(newer, old_file(self._path, number))
+
+
+def _write_whole(file: io.FileIO, data: bytes) -> None:
+    """Nothing is left of it where that fails. Raises OSError."""
+    before = file.tell()
+    try:
+        if file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        with suppress(OSError):
+            file.truncate(before)
+        raise
 
 
 def old_file(path: Path, number: int) -> Path:

@@ -54,7 +54,7 @@ class Loop:
         self._tasks: TaskGroup | None = None
         self._board = board
         self._troubles = Troubles(self._board)
-        self._server = Server(self._board, self._stop)
+        self._server = Server(self._board, self._troubles, self._stop)
         self._supervisor = Supervisor()
 
     async def run(self, socket: Path) -> None:

@@ -8,7 +8,6 @@ A bad or slow client disturbs nobody: each connection has its own task, every le
 watcher that reads slowly gets the difference between what it last read and what is so now. (I25)
 """
 
-import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ import msgspec
 from anyio.abc import ByteReceiveStream, ByteStream, SocketListener, SocketStream, TaskGroup
 
 from instep.core.errors import InstepError, error_sentence
+from instep.core.faults import try_again
 from instep.core.status import Status
 from instep.core.types import RelPath
 from instep.daemon.board import StatusBoard
@@ -36,7 +36,7 @@ from instep.daemon.requests import (
     decode_request,
 )
 from instep.daemon.service import Service
-from instep.daemon.troubles import print_traceback
+from instep.daemon.troubles import Troubles, print_traceback
 from instep.remotes.dial import PREAMBLE
 
 LINK_WORD = PREAMBLE.split()[0] + b" "
@@ -45,8 +45,7 @@ FIRST_LINE_LIMIT_S = 10.0
 EARLY_LINK_LIMIT_S = 60.0
 WATCH_INTERVAL_S = 0.05
 """A watcher is told at most this often; what happens between is one delta."""
-
-_NO_MORE_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
+ACCEPT_AGAIN_S = 1.0
 
 
 async def listen(path: Path) -> SocketListener:
@@ -59,11 +58,12 @@ class Server:
     """Answers on one listener. The status is there from the start; what needs the service waits for it, so
     a link that comes early is kept instead of being sent away to call again."""
 
-    def __init__(self, board: StatusBoard, stop: Callable[[], None]) -> None:
+    def __init__(self, board: StatusBoard, troubles: Troubles, stop: Callable[[], None]) -> None:
         self._service: Service | None = None
         self._service_is_there = anyio.Event()
         self._links: set[anyio.CancelScope] = set()
         self._board = board
+        self._troubles = troubles
         self._stop = stop
         self.callers = Callers()
         """Other folders' processes."""
@@ -85,11 +85,10 @@ class Server:
             while True:
                 try:
                     await listener.serve(self._connection, connections)
-                except OSError as error:
-                    if error.errno not in _NO_MORE_FILES:
+                except (OSError, anyio.BrokenResourceError) as error:  # the kernel's, or made of it by anyio
+                    if not self._troubles.met("socket", error):
                         raise
-                    self._board.log("socket", f"No connection can be accepted now: {error.strerror}")
-                    await anyio.sleep(1)
+                    await anyio.sleep(ACCEPT_AGAIN_S)
 
     async def _connection(self, stream: SocketStream) -> None:
         async with stream:
@@ -124,11 +123,21 @@ class Server:
             tasks.start_soon(_cancel_when_gone, stream, tasks)
             try:
                 await self._answer(stream, decode_request(line))
-            except InstepError as error:
-                await _send_or_leave(stream, _error(error))
-            except msgspec.DecodeError as error:
-                await _send_or_leave(stream, _error(InstepError(f"This request is not understood: {error}")))
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+                raise
+            except Exception as error:
+                await _send_or_leave(stream, _error(self._refusal(error)))
             tasks.cancel_scope.cancel()
+
+    def _refusal(self, error: Exception) -> InstepError:
+        """What the asker reads. Without an answer it would look as if the process had ended. # I29"""
+        if isinstance(error, InstepError):
+            return error
+        if isinstance(error, msgspec.DecodeError):
+            return InstepError(f"This request is not understood: {error}")
+        print_traceback(error)
+        text = f"This can't be answered now: {error_sentence(error)}"
+        return InstepError(text, try_again(error, "The log says more: instep log"))
 
     async def _answer(self, stream: ByteStream, request: Request) -> None:
         match request:

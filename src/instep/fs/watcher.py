@@ -333,7 +333,8 @@ class TreeWatcher:
         self._prefixes.clear()
         try:
             root_fd = os.open(self._root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
+        except OSError as error:
+            self._not_entered(top, top.path(), error)
             return False
         try:
             st = os.fstat(root_fd)
