@@ -383,7 +383,7 @@ class Folder:
         self._standing.refuse_unknown(remote)
         while True:
             try:
-                await self._watch.look()  # events of all that was done before the call are in the queue by now
+                await self._watch.look()  # events of all that was done before are in the queue by now
                 await self._standing.until_in_step(remote)
             except Exception as error:
                 if not self._troubles.met("wait", error):  # I26
