@@ -1,9 +1,13 @@
 """What an attempt at a merge put into the work tree is known to the next attempt, which may come to another
 tree."""
 
+import pytest
+
 from instep.core.types import Entry, Oid, RelPath
+from instep.git.refs import RefMoved
+from instep.steps.committer import Committed
 from instep.steps.placed import Placed
-from tests.steps.side import Side, p
+from tests.steps.side import Side, lag_behind, p
 
 
 def test_a_variant_of_an_earlier_attempt_does_not_stay(a: Side, b: Side) -> None:  # I4 I13
@@ -17,6 +21,29 @@ def test_a_variant_of_an_earlier_attempt_does_not_stay(a: Side, b: Side) -> None
     assert a.files() == {"x": b"theirs\n"}
     assert a.names() == ["x"]
     assert a.commit().commit is None
+
+
+def test_what_is_taken_back_lags_no_more(a: Side, b: Side, monkeypatch: pytest.MonkeyPatch) -> None:  # I5
+    """An attempt that finds a lagging file as it brings it, and is given up before anything is written down."""
+    a.save("edited", "1\n")
+    lag_behind(a, b)
+    known = b.arrival(a)
+    a.save("x", "1\n")
+    a.save("edited", "2\n")
+    b.write("edited", "3\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(b.committer, "commit", refuse)
+        with pytest.raises(RefMoved):
+            b.merge(a)
+    b.merger.merge(known)
+    assert b.read("x") == b"theirs\n", "what the branch has"
+    b.merge(a)
+    assert b.read("x") == b"1\n"
+    assert not b.state.lag
+
+
+def refuse(*_: object, **__: object) -> Committed:
+    raise RefMoved("", None, None)
 
 
 def placed_one(a: Side) -> tuple[Placed, RelPath, Entry, Oid]:

@@ -281,5 +281,8 @@ class Merger:
         """Store what came though there is nothing to merge, and take back what was placed in vain."""
         back = self._placed.correct((), self._state.tree)
         if objects or contents or back:
-            self._installer.bring(back, objects, contents, done)
+            refused = self._installer.bring(back, objects, contents, done)
+            self._write_lag(back, refused, self._state.head, self._state.tree)
+            self._state.lag.save()
+            done.edited = {refusal.change.path for refusal in refused if refusal.edited}
         self._placed.settled()
