@@ -1,11 +1,13 @@
 """A branch that a person moved is followed; one that was rewritten stays as they made it (I1 I14 I27)."""
 
+import os
+
 import pytest
 
 from instep.steps.arrival import Arrival
 
 from .conftest import SideMaker
-from .side import Side, lag_behind, p
+from .side import Side, lag_behind, met, p
 
 
 def rewrite(one: Side) -> None:
@@ -148,3 +150,38 @@ def test_what_a_person_merged_by_hand_stays(a: Side, b: Side) -> None:  # I27
     b.committer.follow_branch()
     assert p("x") in b.state.lag
     assert b.git("show", "HEAD:x") == "newer\n"
+
+
+def merge_by_hand(one: Side, other: str) -> None:
+    """A finished merge that says `x` can't be executed, and a work tree that does."""
+    one.git("read-tree", "HEAD")
+    one.git("update-index", "--chmod=-x", "x")
+    commit = one.git("commit-tree", one.git("write-tree").strip(), "-p", "HEAD", "-p", other, "-m", "by hand")
+    one.git("update-ref", "-m", "commit (merge): by hand", "HEAD", commit.strip())
+    (one.folder / "x").chmod(0o644)
+
+
+def test_a_merge_by_hand_does_not_undo_what_git_s_index_lacks(a: Side, b: Side) -> None:  # I5 I17
+    met(a, b, "x", "text\n")
+    a.write("x", "text\n").chmod(0o755)
+    a.commit("x")
+    b.merge(a)
+    other = b.git("commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "other").strip()
+    merge_by_hand(b, other)
+    b.commit(*(path.decode() for path in b.committer.follow_branch()))
+    b.merger.retry(b.state.lag.paths)
+    assert b.git("ls-tree", "HEAD", "x").startswith("100755")
+    assert os.access(b.folder / "x", os.X_OK)
+    assert not b.state.lag
+
+
+def test_what_a_merge_by_hand_makes_of_two_versions_stays(a: Side, b: Side) -> None:  # I27
+    met(a, b, "x", "text\n")
+    other = b.git("commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "other").strip()
+    a.write("x", "text\n").chmod(0o755)
+    a.commit("x")
+    b.merge(a)
+    merge_by_hand(b, other)
+    b.commit(*(path.decode() for path in b.committer.follow_branch()))
+    assert b.git("ls-tree", "HEAD", "x").startswith("100644")
+    assert not b.state.lag

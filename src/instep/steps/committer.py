@@ -289,7 +289,15 @@ class Committer:
         elif sight.entry is None and tracked is not None and tracked.is_tree:
             self._gone_directory(path, sights)
         elif sight.entry != tracked:
-            sights[path] = sight
+            ground = state.crossed.ground(path, sight.entry, sight.identity)
+            if ground is None:
+                sights[path] = sight
+            else:
+                state.lag.add(
+                    path, Lag(sight.entry, ground, Cause.BUSY, "a git put back what was there before")
+                )
+                done.lagging[path] = sight
+                done.unchanged_lag.add(path)
         elif sight.identity is not None and sight.settled:
             done.rewritten[path] = sight
 

@@ -7,6 +7,9 @@ merge would not come to that by itself, the person's tree is committed on both (
 A person's commit takes what is in the work tree. Where that lags behind the branch (`lag`), it would undo the
 newer version which nobody here has seen yet: that is put back on top, and what the file holds, if it was
 edited, is merged as the concurrent edit that it is. # I5
+
+A merge that a person finishes takes what is in git's index, too, which is a moment late: what no side of the
+merge has any more is put back in the same way. # I17
 """
 
 import contextlib
@@ -18,6 +21,7 @@ from instep.core.types import Entry, Oid, RelPath
 from instep.git.errors import MissingObject, RefMoved
 from instep.git.history import is_ancestor
 from instep.git.refs import RefMove, RefUpdate
+from instep.steps.lag import Cause, Lag
 from instep.steps.meeting import Meeting
 from instep.steps.own_commits import own_commit
 from instep.steps.state import FolderState
@@ -72,7 +76,8 @@ class Following:
         if known is None or tip is None or known == tip:
             return tip
         tree = self._state.tree_of(tip)
-        edited = edit(tree, self._undone(known, tip, ref), repo.objects.tree, repo.format)
+        stale = self._stale(known, tip, ref)
+        edited = edit(tree, self._undone(known, tip, ref) | stale, repo.objects.tree, repo.format)
         rewritten = not is_ancestor(repo, known, tip) and not is_ancestor(repo, tip, known)
         if edited.root == tree and not (rewritten and self._meeting.trees(tip, known).root != tree):
             return tip
@@ -80,6 +85,9 @@ class Following:
         message = _PUT_BACK if edited.root != tree else _MESSAGE
         oid, commit = own_commit(repo, edited.root, parents, message, self._clock())
         repo.objects.write(edited.objects | {oid: commit})
+        for path in stale:
+            self._state.lag.add(path, Lag(self._entry(tip, path), tip, Cause.BUSY))
+        self._state.lag.save()  # I10: the book before the branch
         repo.refs.update([RefUpdate(ref, oid, tip)], "instep: merge")
         return oid
 
@@ -94,6 +102,23 @@ class Following:
                 if was != now and not self._was_merged(move, path, now):
                     undone[path] = was, undone[path][1] if path in undone else now
         return {path: was for path, (was, now) in undone.items() if self._entry(tip, path) == now}
+
+    def _stale(self, known: Oid, tip: Oid, ref: str) -> dict[RelPath, Entry | None]:
+        """What a merge that a person finished has otherwise than all its parents, and as it was before one of
+        ours: it is from git's index, which is written later. # I17"""
+        state, stale = self._state, dict[RelPath, Entry | None]()
+        for move in self._moves_since(known, ref):
+            if move.old is None or not move.reason.startswith(_MERGES):
+                continue
+            parents = state.repo.objects.commit(move.new).parents
+            before, after = state.tree_of(move.old), state.tree_of(move.new)
+            for path, old, new in diff(before, after, state.repo.objects.tree):
+                if not state.crossed.replaced(path, new) or path in state.lag:
+                    continue
+                agreed = {self._entry(parent, path) for parent in parents} == {old}
+                if agreed and self._entry(tip, path) == new:
+                    stale[path] = old
+        return stale
 
     def _moves_since(self, known: Oid, ref: str) -> list[RefMove]:
         """The newest first; none where the reflog does not go back so far."""

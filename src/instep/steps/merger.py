@@ -124,6 +124,7 @@ class Merger:
             self._write_lag(changes, refused, before, target.tree)
             self._move_branch(target, done)
             state.passes_by(changes)
+            state.crossed.note(changes, before)
             done.changes = changes
             done.edited = {refusal.change.path for refusal in refused if refusal.edited}
             done.conflicts = list(target.conflicts)

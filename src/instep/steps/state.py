@@ -27,6 +27,7 @@ from instep.git.repository import Repository
 from instep.git.sparse import SparseCheckout
 from instep.steps.additions import Additions
 from instep.steps.copies import LARGE_BYTES, Copies
+from instep.steps.crossed import Crossed
 from instep.steps.forks import Forks
 from instep.steps.gate import Gate
 from instep.steps.known import KnownFiles
@@ -78,6 +79,7 @@ class FolderState:
         self.gate = Gate(self.repo)
         self.mounts = Mounts(self.work_tree.root, self.repo.private + b"/mounts")
         self.turns = Turns(self.repo, self.board)
+        self.crossed = Crossed(self.turns)
         self.copies = Copies(self.repo.private + b"/copies")
         self.additions = Additions()
         self.sparse = SparseCheckout(self.repo)
@@ -133,6 +135,7 @@ class FolderState:
         """
         async with self.writer:
             await self.turns.wait()  # I27
+            self.crossed.begin()
             return await anyio.to_thread.run_sync(do)
 
     def passes_by(self, changes: Iterable[Change]) -> None:

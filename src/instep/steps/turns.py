@@ -47,6 +47,7 @@ class Turns:
         self._index: Identity | None = None
         self._begun = self._identity("ORIG_HEAD")
         """Where the last merge began that is over by now."""
+        self._over_s = 0.0
         self._suspect_at = 0.0
         self._said: Unfinished | None = None
         self._hinted: anyio.Event | None = None
@@ -70,7 +71,7 @@ class Turns:
                 if begun is not None and await anyio.to_thread.run_sync(self._is_at_work_since, begun):
                     await anyio.sleep(LOOK_S)
                 else:
-                    self._begun = begun
+                    self._begun, self._over_s = begun, time.time()
                 continue
             index = self._identity("index")
             if index == self._index:
@@ -79,6 +80,13 @@ class Turns:
                 self._index = index
                 continue  # it may have begun again
             await anyio.sleep(LOOK_S)
+
+    @property
+    def last(self) -> tuple[float, float]:
+        """When the last merge that is over wrote where it began, and when it was found to be over: seconds
+        since the epoch; zeros if there was none while we watched."""
+        begun_s = self._begun.mtime_ns / 1e9 if self._begun is not None and self._over_s else 0.0
+        return begun_s, self._over_s
 
     def hint(self) -> None:
         """Something changed in the git directory: something was begun, perhaps, or is finished."""
