@@ -24,7 +24,7 @@ def test_a_variant_of_an_earlier_attempt_does_not_stay(a: Side, b: Side) -> None
 
 
 def test_what_is_taken_back_lags_no_more(a: Side, b: Side, monkeypatch: pytest.MonkeyPatch) -> None:  # I5
-    """An attempt that finds a lagging file as it brings it, and is given up before anything is written down."""
+    """An attempt finds a lagging file as it would bring it, and is given up before anything is noted."""
     a.save("edited", "1\n")
     lag_behind(a, b)
     known = b.arrival(a)
