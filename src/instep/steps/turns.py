@@ -3,7 +3,8 @@
 A git that changes the work tree (checkout, reset, merge, stash) holds `index.lock` all the while; then it
 puts the new index in place, and only after that it moves HEAD or the branch. What the work tree holds in
 between belongs to a commit that HEAD does not name yet: committed then, a checkout would look like edits of
-the branch that it left. The lock of a git that was killed belongs to nobody, and is taken away.
+the branch that it left. The lock of a git that was killed belongs to nobody, and is taken away. A merge
+writes ORIG_HEAD before it takes the lock; what came in between the two is for `crossed` to tell.
 
 What a person leaves half done (a merge with conflicts, a rebase that stopped, a detached HEAD) is waited for
 too, however long it takes, and the status says so; nothing is written to the work tree or the branch
