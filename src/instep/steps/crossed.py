@@ -8,7 +8,8 @@ as put back if it holds exactly the version of before, and was written while tha
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from instep.core.types import Change, Entry, Oid, RelPath
@@ -17,6 +18,8 @@ from instep.steps.turns import LOCK_LIFE_S, Turns
 
 BEGINS_BEFORE_S = 1.0
 """So much earlier than ORIG_HEAD is written a git may have looked where it begins."""
+MOST = 1 << 14
+"""So many files are remembered of one merge, and about twice as many of all."""
 CLOCK_STEP_S = 0.02
 """The times of files are so much behind, at most: one tick of the kernel."""
 
@@ -45,29 +48,34 @@ class Crossed:
     def note(self, changes: Iterable[Change], since: Oid | None) -> None:
         """The work tree was brought from this commit to another one, by these changes."""
         now_s = time.time()
-        if abs(now_s - self._recent_since_s) > LOCK_LIFE_S:
+        if abs(now_s - self._recent_since_s) > LOCK_LIFE_S or len(self._recent) > MOST:
             self._recent, self._earlier, self._recent_since_s = {}, self._recent, now_s
-        for path, old, _ in changes:
+        for path, old, _ in islice(changes, MOST):
             if old is not None and since is not None:
                 crossing = _Crossing(old, since, self._began_s, now_s)
                 self._recent.setdefault(path, []).append(crossing)
 
     def replaced(self, path: RelPath, entry: Entry | None) -> bool:
         """Whether a merge put something newer in the place of this version, not long ago."""
-        known = (*self._earlier.get(path, ()), *self._recent.get(path, ()))
-        return any(crossing.old == entry for crossing in known)
+        return any(crossing.old == entry for crossing in self._known(path))
 
     def ground(self, path: RelPath, entry: Entry | None, identity: Identity | None) -> Oid | None:
-        """The commit that a person's git put this file back to; None: it is an edit. Asked once: who makes
-        the same edit again means it."""
-        known = [*self._earlier.pop(path, ()), *self._recent.pop(path, ())]
-        if not known or entry is None or identity is None:
+        """The commit that a person's git put this file back to; None: it is an edit. So is the same version
+        when it is found once more: who undoes it again means it."""
+        known = [crossing for crossing in self._known(path) if crossing.old == entry]
+        if not known or identity is None:
             return None
         begun_s, over_s = self._turns.last
         if not begun_s - CLOCK_STEP_S <= identity.ctime_ns / 1e9 <= over_s:
             return None
         for crossing in known:
             began_s, ended_s = crossing.began_s - CLOCK_STEP_S, crossing.ended_s + BEGINS_BEFORE_S
-            if crossing.old == entry and began_s <= begun_s <= ended_s:
+            if began_s <= begun_s <= ended_s:
+                self._earlier.pop(path, None)
+                self._recent.pop(path, None)
                 return crossing.since
         return None
+
+    def _known(self, path: RelPath) -> Iterator[_Crossing]:
+        yield from self._earlier.get(path, ())
+        yield from self._recent.get(path, ())
