@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.conftest import PERSON
 
+from .harness import eventually
 from .ledger import objects_of
 
 _EDITORS = {"GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "sed -i -e 1s/pick/edit/"}
@@ -73,14 +74,19 @@ class GitPerson:
         self._git(*self._chance.choices(words, weights)[0].split())
 
     def come_back(self) -> None:
-        """Whatever is half done is given up; the folder is on `main` again, with what is committed there."""
+        """Whatever is half done is given up; the folder is on `main` again, with what is committed there.
+
+        A git that crashed (SIGBUS, where a file is cut that git reads) leaves its lock, which instep takes
+        away, and instep has the lock itself now and then: until it is gone git refuses.
+        """
+        eventually(lambda: not (self._folder / ".git/index.lock").exists(), "the lock is gone")
         for what in ("rebase", "merge", "cherry-pick", "revert"):
             self._git(what, "--abort")
             self._git(what, "--quit")  # where files that are in the way keep it from being undone
-        self._git("checkout", "-q", "-f", "main")
-        self._git("reset", "-q", "--hard")  # what was only staged is given up too
+        eventually(lambda: self._git("checkout", "-q", "-f", "main") == 0, "back on main")
+        eventually(lambda: self._git("reset", "-q", "--hard") == 0, "what was only staged is given up too")
 
-    def _git(self, *words: str) -> None:
+    def _git(self, *words: str) -> int:
         done = subprocess.run(
             ["git", *PERSON, *words],
             cwd=self._folder,
@@ -93,6 +99,7 @@ class GitPerson:
         self.done.append(
             f"{' '.join(words)}: {done.returncode} {done.stderr[-200:].decode(errors='replace')}"
         )
+        return done.returncode
 
     def _note_moves(self) -> None:
         for line in (self._folder / ".git/logs/refs/heads/main").read_text(errors="replace").splitlines():
