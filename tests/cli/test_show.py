@@ -57,6 +57,12 @@ def test_no_remotes_yet() -> None:
     ]
 
 
+def test_nothing_is_said_of_remotes_before_they_are_known() -> None:  # I29
+    board = StatusBoard("/f", Silent())
+    (line,) = status_lines(msgspec.to_builtins(board.status()))
+    assert line == "/f: syncing (starting)"
+
+
 def test_the_picture_has_a_bar_and_every_word() -> None:
     screen = Console(file=io.StringIO(), width=120)
     screen.print(picture(busy()))

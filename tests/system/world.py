@@ -4,6 +4,7 @@ A quiet moment (`gather`) brings all back that were away, waits until all are at
 become of every file (`expected`), of every content (`ledger`) and of every merge.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -152,7 +153,7 @@ class World:
     def _remote(self, verb: str, link: int) -> None:
         number, other = self.cluster.links[link]
         one, url = self.folder(number), os.fspath(self.cluster.address(other))
-        remotes = self.cluster.status(one)["remotes"]
+        remotes = json.loads(self.cluster.instep("remote", "list", "--json", cwd=one).out)
         name = next(remote["name"] for remote in remotes if remote["url"] == url)
         done = self.cluster.instep("remote", verb, name, cwd=one, check=False)
         if done.code and self._disk:

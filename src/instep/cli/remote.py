@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from instep.cli.folder import chosen
-from instep.cli.show import Facts, remote_words
+from instep.cli.show import Facts, is_starting, remote_words
 from instep.daemon.client import NotRunning, ask
 
 
@@ -32,24 +32,28 @@ def list_remotes(folder: str | None, as_json: bool) -> int:
 
 
 def _remotes(root: Path) -> list[Facts]:
-    try:
-        return ask(root, "status")["remotes"]
-    except NotRunning:
-        from instep.daemon.connect import Remotes  # noqa: PLC0415 - starts git
+    reason = "no process is running here"
+    with suppress(NotRunning):
+        status = ask(root, "status")
+        if status["remotes"] or not is_starting(status):
+            return status["remotes"]
+        reason = "the folder is starting"
 
-        config, reason = Remotes(root).config(), "no process is running here"
-        return [
-            {
-                "name": name,
-                "url": url,
-                "reachable": False,
-                "in_step": False,
-                "paused": name in config.paused_remotes(),
-                "reason": reason,
-                "outstanding": [reason],
-            }
-            for name, url in config.remotes().items()
-        ]
+    from instep.daemon.connect import Remotes  # noqa: PLC0415 - starts git
+
+    config = Remotes(root).config()
+    return [
+        {
+            "name": name,
+            "url": url,
+            "reachable": False,
+            "in_step": False,
+            "paused": name in config.paused_remotes(),
+            "reason": reason,
+            "outstanding": [reason],
+        }
+        for name, url in config.remotes().items()
+    ]
 
 
 @command.command("add")

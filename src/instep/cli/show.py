@@ -11,12 +11,17 @@ def status_lines(status: Facts) -> list[str]:
     remotes: list[Facts] = status["remotes"]
     name_width = max((len(remote["name"]) for remote in remotes), default=0)
     lines += [f"  {remote['name']:<{name_width}}  {remote_words(remote)}" for remote in remotes]
-    if not remotes:
+    if not remotes and not is_starting(status):
         lines.append("  It has no remotes yet. Add one: instep up DIR REMOTE")
     lines += [f"  {transfer_words(transfer)}" for transfer in status["transfers"]]
     for item in status["attention"]:
         lines += [f"! {item['text']}", f"  {item['fix']}"]
     return lines
+
+
+def is_starting(status: Facts) -> bool:
+    """Whether the folder is still being opened: nothing is said of its remotes then."""
+    return "starting" in status["outstanding"]
 
 
 def headline(status: Facts) -> str:
