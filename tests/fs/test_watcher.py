@@ -1,5 +1,6 @@
 """I21: whatever happened or was dropped, looking where the watcher says gives what a scan gives."""
 
+import errno
 import os
 import resource
 import select
@@ -304,6 +305,34 @@ def test_without_descriptors_what_comes_is_watched_later(root: Root) -> None:
     assert (len(watcher), watcher.unwatched) == (2, set())
     root.file(b"new/f", b"changed")
     assert watcher.read().dirty == {b"new/f"}
+    follower.close()
+
+
+class Failing(inotify.Inotify):
+    """The kernel's answer while the disk fails."""
+
+    fails = False
+
+    def add(self, path: bytes, mask: int) -> int:
+        if self.fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().add(path, mask)
+
+
+def test_a_root_that_the_disk_would_not_give_is_watched_later(root: Root) -> None:
+    """I21 I26"""
+    root.file(b"d/f")
+    ears = Failing()
+    follower = Follower(root.path, ears)
+    watcher = follower.watcher
+    ears.fails = True
+    watcher.refresh()
+    assert (watcher.hidden, watcher.unheard) == ({b""}, {b""})
+    ears.fails = False
+    follower.follow()
+    assert (watcher.hidden, watcher.unheard) == (set(), set())
+    root.file(b"d/f", b"changed")
+    assert watcher.read().dirty == {b"d/f"}
     follower.close()
 
 

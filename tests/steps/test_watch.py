@@ -1,8 +1,10 @@
 """What the kernel tells becomes paths to look at, and settings that changed take effect."""
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,6 +152,32 @@ def test_a_folder_that_is_back_before_anyone_looked_goes_on(a: Side, told: Told)
     assert not a.state.gone.is_set()
     a.write("one", "1")
     assert told.read() == {p("one")}
+
+
+@pytest.mark.parametrize("what", ["", ".git/HEAD"])
+def test_a_disk_that_fails_is_no_folder_that_is_gone(
+    a: Side, told: Told, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # I2 I26
+    away, git = a.folder / "away", a.folder / ".git"
+    place, stat = bytes(a.folder / what), os.stat
+
+    def failing(path: bytes, *args: Any, **options: Any) -> os.stat_result:
+        if path == place:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return stat(path, *args, **options)
+
+    git.rename(away)
+    away.rename(git)  # have it look whether the folder is there
+    with monkeypatch.context() as failures:
+        failures.setattr(os, "stat", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            told.read()
+    assert not a.state.gone.is_set()
+    a.write("one", "1")
+    told.read()
+    assert p("") in told.scans
+    a.write("two", "2")
+    assert told.read() == {p("two")}
 
 
 def test_nothing_is_made_where_the_folder_was(a: Side) -> None:  # I2

@@ -150,6 +150,18 @@ def test_faults_are_named_survived_and_forgotten(faulty: Faulty) -> None:  # I1 
         faulty.assert_well()
 
 
+def test_a_folder_that_the_disk_does_not_show_is_not_said_to_be_gone(faulty: Faulty) -> None:  # I2 I26
+    pair = faulty.pair
+    git = pair.a / ".git"
+    with faulty.faults.on("stat", errno.EIO, join(pair.a, ".git/HEAD")):
+        git.rename(pair.a / "away")
+        (pair.a / "away").rename(git)  # have it look whether the folder is there
+        eventually(lambda: faulty.codes(pair.a), "something is said")
+        assert faulty.codes(pair.a) == {"disk-failing"}
+        faulty.work()
+    faulty.assert_well()
+
+
 def test_a_process_that_waits_for_a_fault_to_end_does_not_spin(faulty: Faulty) -> None:  # I26 I28
     pair = faulty.pair
     with faulty.faults.on("create,write", errno.ENOSPC, join(pair.a, ".git")):

@@ -228,6 +228,7 @@ class TreeWatcher:
 
     def _enter_again(self, path: RelPath) -> None:
         self.unwatched.discard(path)
+        self.unreadable.discard(path)
         directory, _, name = path.rpartition(b"/")
         parent: WatchedDirectory | None = self._tree.root
         for above in directory.split(b"/") if directory else ():
@@ -388,7 +389,10 @@ class TreeWatcher:
         self._tree.forget(node)
         if error.errno in _VANISHED:
             return
-        (self.unreadable if error.errno in _UNREADABLE else self.unwatched).add(path)
+        if error.errno in _UNREADABLE:
+            self.unreadable.add(path)
+        if error.errno not in _UNREADABLE or not path:  # nobody tells when the root can be read again
+            self.unwatched.add(path)
 
     def _sort(self, touched: dict[RelPath, int], observed: Observed) -> None:
         """Certain changes are dirty; a mere creation or modification may have its close still to come."""

@@ -4,7 +4,7 @@ import os
 
 from instep.core.errors import InstepError
 from instep.core.types import RemoteUuid
-from instep.steps.look import root_is_whole
+from instep.steps.look import ABSENT, root_is_whole
 from instep.steps.state import FolderState
 
 
@@ -18,6 +18,16 @@ class FolderGone(InstepError):
 
 
 def is_gone(state: FolderState) -> bool:
-    """Whether its path leads elsewhere, or its repository is not in it any more."""
-    whole = root_is_whole(state.work_tree.root, state.work_tree.root_fd)
-    return not whole or not os.path.exists(state.repo.git_dir + b"/HEAD")
+    """Whether its path leads elsewhere, or its repository is not in it any more.
+
+    OSError if that can't be found out: a disk that fails, or a directory that is closed.
+    """
+    if not root_is_whole(state.work_tree.root, state.work_tree.root_fd):
+        return True
+    try:
+        os.stat(state.repo.git_dir + b"/HEAD")
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
+        return True
+    return False

@@ -5,6 +5,7 @@ written to the repository here: new content is staged in the caller's batch and 
 for all.
 """
 
+import errno
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from instep.steps.state import FolderState
 
 SMALL_BYTES = 1 << 20
 """Files up to this size are read whole; larger ones are streamed."""
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENOTCONN})
+"""With these a path leads nowhere, or into a filesystem whose server is gone; others say nothing of it."""
 
 
 @dataclass
@@ -150,10 +153,15 @@ def _is_missed(tracked: Entry | None, identity: Identity | None) -> bool:
 
 
 def root_is_whole(root: bytes, root_fd: int) -> bool:
-    """Whether the folder's path still leads to the directory that was opened at the start. # I2 I8"""
+    """Whether the folder's path still leads to the directory that was opened at the start. # I2 I8
+
+    OSError if that can't be found out.
+    """
     try:
         now, then = os.stat(root), os.fstat(root_fd)
-    except OSError:
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
         return False
     return (now.st_dev, now.st_ino) == (then.st_dev, then.st_ino) and now.st_nlink > 0
 

@@ -65,14 +65,13 @@ class WatchStep:
     async def _mind_mounts(self) -> None:
         """A drive that is unmounted while it is in use tells nothing else than this. # I8"""
         with closing(MountChanges()) as mounts:
-            self._mind_inner_mounts()  # what changed before is not told of
-            while True:
-                await anyio.wait_readable(mounts)
-                mounts.read()
+            while True:  # what changed before is not told of
                 if await anyio.to_thread.run_sync(is_gone, self._state, abandon_on_cancel=True):
                     self._state.gone.set()
-                    continue
-                self._mind_inner_mounts()
+                else:
+                    self._mind_inner_mounts()
+                await anyio.wait_readable(mounts)
+                mounts.read()
 
     def _mind_inner_mounts(self) -> None:
         """A drive inside the folder came or went. # I8"""
@@ -188,7 +187,7 @@ class WatchStep:
             self._unheard.set()
         elif not watcher.unheard and self._unheard.is_set():
             self._unheard = anyio.Event()
-        self._say_limits(watcher.unwatched if watcher.hears else set(), watcher.why_deaf)
+        self._say_limits(watcher.unwatched - watcher.hidden if watcher.hears else set(), watcher.why_deaf)
 
     def _say_limits(self, unwatched: set[RelPath], why_deaf: int) -> None:
         board = self._state.board
