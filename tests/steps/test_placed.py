@@ -3,11 +3,13 @@ tree."""
 
 import pytest
 
-from instep.core.types import Entry, Oid, RelPath
+from instep.core.types import Change, Entry, Oid, RelPath
 from instep.git.refs import RefMoved
 from instep.steps.committer import Committed
+from instep.steps.install import Refusal
+from instep.steps.lag import Cause
 from instep.steps.placed import Placed
-from tests.steps.side import Side, lag_behind, p
+from tests.steps.side import Side, big, lag_behind, p
 
 
 def test_a_variant_of_an_earlier_attempt_does_not_stay(a: Side, b: Side) -> None:  # I4 I13
@@ -42,6 +44,31 @@ def test_what_is_taken_back_lags_no_more(a: Side, b: Side, monkeypatch: pytest.M
     assert not b.state.lag
 
 
+def test_what_can_not_be_taken_back_yet_lags(
+    a: Side, b: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:  # I7 I13
+    """An attempt puts a version in the place of a pointer; the next one wants the pointer's, and is given up
+    too."""
+    a.save("edited", "1\n")
+    a.save("film.bin", big("film"))
+    b.merge(a, contents=False)
+    b.write("edited", "3\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(b.committer, "commit", refuse)
+        for data in ("small\n", big("film")):
+            a.save("film.bin", data)
+            a.save("edited", f"{len(data)}\n")
+            with pytest.raises(RefMoved):
+                b.merge(a, contents=False)
+            assert b.read("film.bin") == b"small\n"
+    b.merge(a, contents=False)
+    assert p("film.bin") in b.state.lag
+    b.get(a, a.key("film.bin"))
+    b.merger.retry([p("film.bin")])
+    assert b.read("film.bin") == big("film")
+    assert not b.state.lag
+
+
 def refuse(*_: object, **__: object) -> Committed:
     raise RefMoved("", None, None)
 
@@ -53,7 +80,9 @@ def placed_one(a: Side) -> tuple[Placed, RelPath, Entry, Oid]:
     assert entry is not None
     assert tree is not None
     placed = Placed(a.state)
-    placed.note({p("x"): entry})
+    change = Change(p("x"), None, entry)
+    placed.begin([change])
+    placed.brought([change], [])
     return placed, p("x"), entry, tree
 
 
@@ -73,3 +102,20 @@ def test_what_was_edited_since_is_a_persons(a: Side) -> None:  # I5
     placed, _, _, _ = placed_one(a)
     a.write("x", "a person's")
     assert placed.correct([], a.state.repo.format.empty_tree) == []
+
+
+def test_what_could_not_be_taken_back_is_what_stands(a: Side) -> None:
+    placed, path, entry, _ = placed_one(a)
+    other = Change(path, entry, Entry(entry.mode, a.state.repo.format.hash(b"blob", b"other")))
+    placed.begin([other])
+    placed.brought([other], [Refusal(other, Cause.CONTENT)])
+    assert placed.correct([], a.state.repo.format.empty_tree) == [Change(path, entry, None)]
+
+
+@pytest.mark.parametrize("data", ["1", "2"])
+def test_of_an_attempt_that_was_cut_short_it_counts_what_stands(a: Side, data: str) -> None:
+    placed, path, entry, _ = placed_one(a)
+    a.save("x", data)
+    now = a.entry("x")
+    placed.begin([Change(path, entry, Entry(entry.mode, a.state.repo.format.hash(b"blob", b"2")))])
+    assert placed.correct([], a.state.repo.format.empty_tree) == [Change(path, now, None)]

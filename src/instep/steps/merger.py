@@ -115,8 +115,9 @@ class Merger:
             changes = self._with_lag(diff(state.tree, target.tree, state.repo.objects.tree))
             changes = self._placed.correct(changes, target.tree)
             check_names(changes)
-            self._placed.note({change.path: change.new for change in changes})
+            self._placed.begin(changes)
             refused = self._installer.bring(changes, fresh | target.objects, contents, done)
+            self._placed.brought(changes, refused)
             fresh, contents = {}, ()
             if self._commit_edits(refused, done):
                 continue

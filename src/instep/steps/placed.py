@@ -6,11 +6,12 @@ branch.
 Only a file that is still the very one that was put there counts (I4); any other is a person's (I5).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from instep.core.tree import lookup
 from instep.core.types import Change, Entry, Oid, RelPath
 from instep.fs.read import Gone, identify
+from instep.steps.install import Refusal
 from instep.steps.state import FolderState
 
 
@@ -19,11 +20,19 @@ class Placed:
 
     def __init__(self, state: FolderState) -> None:
         self._state = state
-        self._paths: dict[RelPath, Entry | None] = {}
+        self._paths: dict[RelPath, set[Entry | None]] = {}
+        """More than one where it is not known which of them: the last attempt was cut short."""
 
-    def note(self, entries: Mapping[RelPath, Entry | None]) -> None:
+    def begin(self, changes: Iterable[Change]) -> None:
         """These are about to be put in place."""
-        self._paths |= entries
+        for change in changes:
+            self._paths.setdefault(change.path, set()).add(change.new)
+
+    def brought(self, changes: Iterable[Change], refused: Iterable[Refusal]) -> None:
+        """They were, but for what the work tree did not take: there it has what it had before."""
+        left = {refusal.change.path for refusal in refused if not refusal.lacks_content}
+        for path, old, new in changes:
+            self._paths[path] = self._paths[path] & {old} if path in left else {new}
 
     def settled(self) -> None:
         """The branch has come to where the work tree is."""
@@ -34,11 +43,12 @@ class Placed:
         if not self._paths:
             return list(changes)
         found = {change.path: change for change in changes}
-        for path, entry in self._paths.items():
+        for path, entries in self._paths.items():
             wanted = lookup(target, path, self._state.repo.objects.tree)
             wanted = None if wanted is not None and wanted.is_tree else wanted
-            if wanted != entry and self._stands(path, entry):
-                found[path] = Change(path, entry, wanted)
+            for entry in entries - {wanted}:
+                if self._stands(path, entry):
+                    found[path] = Change(path, entry, wanted)
         return list(found.values())
 
     def _stands(self, path: RelPath, entry: Entry | None) -> bool:
