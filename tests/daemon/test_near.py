@@ -9,7 +9,7 @@ import pytest
 
 from instep.daemon.lock import holder
 from instep.daemon.near import NearSide
-from instep.daemon.process import Launch, stop
+from instep.daemon.process import Launch, Starting, stop
 from tests.conftest import RepositoryMaker
 from tests.daemon.fake_instep import COMMAND
 
@@ -36,6 +36,21 @@ def folder(plain_repository: RepositoryMaker) -> Iterator[Path]:
     root = plain_repository("folder")
     yield root
     stop(root)
+
+
+class TooLate(Launch):
+    """Somebody else has started a process in the meantime."""
+
+    def start(self, root: Path) -> Starting:
+        self.faster = Starting(root, COMMAND).wait()
+        return super().start(root)
+
+
+def test_one_that_somebody_else_started_just_now_will_do(folder: Path) -> None:  # I27
+    launch = TooLate(COMMAND)
+    running = NearSide(folder, launch).start(new_remotes=False)
+    assert not running.started
+    assert running.pid == holder(folder / ".git") == launch.faster
 
 
 def test_one_that_ends_while_it_is_asked_is_replaced(folder: Path) -> None:  # I27

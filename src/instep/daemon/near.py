@@ -63,14 +63,24 @@ class NearSide:
         if git_dir is not None and assistant(git_dir) is not None:
             return Running()  # two that commit to one work tree would be in each other's way
         with SettingUp(self.place):
-            pid = self._runs(git_dir) if git_dir else None
-            started = pid is None
+            pid, started = self._runs(git_dir) if git_dir else None, False
             if pid is None:
-                pid = self._launch.start(self.place).wait()
+                pid, started = self._launched(git_dir)
         if not started and new_remotes:
             ask(self.place, "remotes-changed")
         serious = [item for item in ask(self.place, "status")["attention"] if item["severity"] == "attention"]
         return Running(pid, started, tuple((item["text"], item["fix"]) for item in serious))
+
+    def _launched(self, git_dir: Path | None) -> tuple[int, bool]:
+        """The folder's process, and whether it is the one that was started here: who calls over ssh may have
+        been faster (`daemon.reception`). Raises StartFailed."""
+        try:
+            return self._launch.start(self.place).wait(), True
+        except StartFailed:
+            pid = self._runs(git_dir) if git_dir else None
+            if pid is None:
+                raise
+            return pid, False
 
     def _runs(self, git_dir: Path) -> int | None:
         """The folder's own process, once it answers: one that another `up` started may have only begun.
