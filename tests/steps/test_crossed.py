@@ -53,6 +53,19 @@ def test_what_came_in_is_put_there_again(crossing: Crossing) -> None:
     assert not b.state.lag
 
 
+@pytest.mark.parametrize("seen", [False, True])
+def test_it_may_be_the_first_of_several_merges_that_gives_up(crossing: Crossing, seen: bool) -> None:
+    """As in `git annex sync`, which merges two branches of each remote."""
+    crossing.says_where_it_begins()
+    crossing.puts_back()
+    time.sleep(0.05)  # ORIG_HEAD has another time then
+    if seen:
+        crossing.is_over()
+    crossing.says_where_it_begins()
+    crossing.is_over()
+    assert crossing.b.commit("file").unchanged_lag == {b"file"}
+
+
 def test_what_is_edited_before_it_is_there_again_is_merged(crossing: Crossing) -> None:
     b = crossing.b
     crossing.says_where_it_begins()

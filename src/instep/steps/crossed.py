@@ -17,7 +17,8 @@ from instep.fs.identity import Identity
 from instep.steps.turns import LOCK_LIFE_S, Turns
 
 BEGINS_BEFORE_S = 1.0
-"""So much earlier than ORIG_HEAD is written a git may have looked where it begins."""
+"""So much earlier than ORIG_HEAD is written a git may have looked where it begins; or another merge of the
+same command (`git annex sync`) began and put back what it had, which we did not see."""
 MOST = 1 << 14
 """So many files are remembered of one merge, and about twice as many of all."""
 CLOCK_STEP_S = 0.02
@@ -29,6 +30,13 @@ class _Crossing(NamedTuple):
     since: Oid
     began_s: float
     ended_s: float
+
+
+def _is_put_back(crossing: _Crossing, identity: Identity, begun_s: float, over_s: float) -> bool:
+    """Whether this may be what a git put back that wrote ORIG_HEAD then, and was over then."""
+    if not begun_s - BEGINS_BEFORE_S <= identity.ctime_ns / 1e9 <= over_s:
+        return False
+    return crossing.began_s - CLOCK_STEP_S <= begun_s <= crossing.ended_s + BEGINS_BEFORE_S
 
 
 class Crossed:
@@ -65,12 +73,8 @@ class Crossed:
         known = [crossing for crossing in self._known(path) if crossing.old == entry]
         if not known or identity is None:
             return None
-        begun_s, over_s = self._turns.last
-        if not begun_s - CLOCK_STEP_S <= identity.ctime_ns / 1e9 <= over_s:
-            return None
         for crossing in known:
-            began_s, ended_s = crossing.began_s - CLOCK_STEP_S, crossing.ended_s + BEGINS_BEFORE_S
-            if began_s <= begun_s <= ended_s:
+            if any(_is_put_back(crossing, identity, *merge) for merge in self._turns.merges):
                 self._earlier.pop(path, None)
                 self._recent.pop(path, None)
                 return crossing.since

@@ -13,6 +13,7 @@ meanwhile.
 
 import os
 import time
+from collections import deque
 
 import anyio
 import anyio.to_thread
@@ -33,8 +34,8 @@ a checkout or the like that wrote the index so long ago."""
 INDEX_LIFE_S = 2.0
 """So long after it wrote the index any other git may be about to move HEAD: one that lives longer shows a
 pager."""
-
-
+MERGES = 16
+"""So many are remembered."""
 LOOK_AGAIN_S = 5.0
 """While something is half done, its end is looked for at every hint and, since hints get lost, so often."""
 
@@ -48,7 +49,11 @@ class Turns:
         self._index: Identity | None = None
         self._begun = self._identity("ORIG_HEAD")
         """Where the last merge began that is over by now."""
-        self._over_s = 0.0
+        self._under_way: set[float] = set()
+        """When merges began that are not known to be over."""
+        self.merges: deque[tuple[float, float]] = deque(maxlen=MERGES)
+        """The last merges that are over: when each wrote where it began, and when it was found to be over, in
+        seconds since the epoch. One git command may be several (`git annex sync`)."""
         self._suspect_at = 0.0
         self._said: Unfinished | None = None
         self._hinted: anyio.Event | None = None
@@ -69,10 +74,13 @@ class Turns:
                 continue
             begun = self._identity("ORIG_HEAD")
             if begun != self._begun:
+                if begun is not None:
+                    self._under_way.add(begun.mtime_ns / 1e9)
                 if begun is not None and await anyio.to_thread.run_sync(self._is_at_work_since, begun):
                     await anyio.sleep(LOOK_S)
                 else:
-                    self._begun, self._over_s = begun, time.time()
+                    self._begun = begun
+                    self._end_merges()
                 continue
             index = self._identity("index")
             if index == self._index:
@@ -82,12 +90,10 @@ class Turns:
                 continue  # it may have begun again
             await anyio.sleep(LOOK_S)
 
-    @property
-    def last(self) -> tuple[float, float]:
-        """When the last merge that is over wrote where it began, and when it was found to be over: seconds
-        since the epoch; zeros if there was none while we watched."""
-        begun_s = self._begun.mtime_ns / 1e9 if self._begun is not None and self._over_s else 0.0
-        return begun_s, self._over_s
+    def _end_merges(self) -> None:
+        over_s = time.time()
+        self.merges.extend((begun_s, over_s) for begun_s in sorted(self._under_way))
+        self._under_way.clear()
 
     def hint(self) -> None:
         """Something changed in the git directory: something was begun, perhaps, or is finished."""
