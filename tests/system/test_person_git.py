@@ -94,6 +94,8 @@ def test_a_merge_that_takes_its_time_is_waited_for(running: Pair) -> None:  # I2
 
 def test_a_detached_head_is_waited_for(running: Pair) -> None:  # I1 I27 I29
     pair = running
+    write(pair.a, "earlier", b"0\n")  # the commit before, if this test is the first
+    pair.settle()
     write(pair.a, "seen", b"1\n")
     git_is_up_to_date(pair)
     run_git(pair.a, "checkout", "-q", "--detach", "HEAD~1")
