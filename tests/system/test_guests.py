@@ -31,9 +31,11 @@ class Hosted(Cluster):
         return holder(self.b / ".git")
 
     def drive(self) -> dict[str, object]:
-        """What A says of B."""
-        [found] = [remote for remote in self.status(self.a)["remotes"] if remote["name"] == "drive"]
-        return found
+        """What A says of B. ConnectionError if it has not heard yet that B is its remote."""
+        for remote in self.status(self.a)["remotes"]:
+            if remote["name"] == "drive":
+                return remote
+        raise ConnectionError("drive is no remote yet")
 
     def says(self, words: str) -> None:
         """A names B as not in step, for this reason."""
