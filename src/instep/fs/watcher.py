@@ -61,7 +61,8 @@ class TreeWatcher:
     `fileno()` is readable when `read` has something. `skip` is asked about directories (a skipped one is not
     watched, nor anything below) and about files. Directories that can't be watched (the kernel's limit, no
     more memory, no inotify at all) are in `unwatched`: what is in them is found by `look` only. Those that
-    can't be listed are in `unreadable`; repositories inside the folder, which are left alone, in `nested`;
+    can't be listed are in `unreadable` (the root in both); repositories inside the folder, which are left
+    alone, in `nested`;
     sockets, FIFOs and devices that were there when a directory was listed, in `special`.
 
     `unreliable`: not all changes are told, as other computers make some of them; so everything is looked at.

@@ -4,7 +4,8 @@
 the index only afterwards. If it gives up, it puts the work tree back to that commit, or to what the index
 has. What we merged shortly before is replaced by the version before then, which looks like a person's edit,
 and would take the real one back everywhere. So what merges changed is remembered for a while. A file counts
-as put back if it holds exactly the version of before, and was written while that git was at work. # I5 I17
+as put back if it holds exactly the version of before, and was written while that git was at work, or just
+before, by an earlier merge of the same command, perhaps. # I5 I17
 """
 
 import time
