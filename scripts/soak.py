@@ -38,7 +38,7 @@ TURNS = [
     [f"{SYSTEM}test_random_person.py"],
     [f"{SYSTEM}test_crash_points.py", "-k", "killed_at and [a]"],
     *MODEL,
-    [f"{SYSTEM}test_random_users.py", "-k", "1"],
+    [f"{SYSTEM}test_random_users.py", "-k", "seconds"],
     [f"{SYSTEM}test_random_person.py"],
     [f"{SYSTEM}test_crash_points.py", "-k", "killed_at and [b]"],
     [f"{SYSTEM}test_power_cut.py", "-k", "durable_step and [a]"],

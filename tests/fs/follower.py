@@ -5,12 +5,20 @@ import stat
 from pathlib import Path
 
 from instep.core.types import RelPath
+from instep.fs.grain import Grain
 from instep.fs.inotify import Ears
 from instep.fs.read import stat_beneath
 from instep.fs.scan import scan_beneath
 from instep.fs.watcher import Observed, TreeWatcher
 
 ROOT = RelPath(b"")
+
+
+def grain_of(root: Path) -> Grain:
+    """Of the file system on which the folder is."""
+    return Grain.measure(os.fsencode(root.parent))
+
+
 Picture = dict[RelPath, tuple[int, int, bytes]]
 
 
@@ -51,7 +59,7 @@ class Follower:
     def __init__(self, root: Path, ears: Ears | None = None) -> None:
         self.root = root
         self.root_fd = os.open(root, os.O_PATH)
-        self.watcher = TreeWatcher(os.fsencode(root), skip_ignored, ears)
+        self.watcher = TreeWatcher(os.fsencode(root), skip_ignored, grain_of(root), ears)
         self.watcher.start()
         self.picture = picture(root)
 

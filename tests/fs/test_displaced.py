@@ -1,6 +1,7 @@
 """I1: what a late writer put into a displaced file is handed over, not deleted."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,11 @@ class Shelf:
         self.now_s = 100.0
         self.displaced = Displaced(os.fsencode(top / "displaced"), lambda: self.now_s)
 
-    def put(self, path: bytes = b"d/f") -> Path:
+    def put(self, path: bytes = b"d/f", holds: Callable[[bytes, Identity], bool] | None = None) -> Path:
         name = self.displaced.reserve(RelPath(path))
         file = Path(os.fsdecode(self.displaced.file(name)))
         file.write_bytes(b"base")
-        self.displaced.keep(RelPath(path), name, Identity.of(file.lstat()))
+        self.displaced.keep(RelPath(path), name, Identity.of(file.lstat()), holds)
         return file
 
     def settle(self, after_s: float) -> list[Rescued]:
@@ -51,6 +52,15 @@ def test_changed_is_handed_over_once(shelf: Shelf) -> None:
     assert shelf.settle(KEEP_S) == [Rescued(RelPath(b"d/f"), os.fsencode(file))]
     assert shelf.settle(KEEP_S) == []
     assert file.read_bytes() == b"edit"
+
+
+def test_where_its_times_are_no_proof_it_is_read(shelf: Shelf) -> None:
+    def holds(file: bytes, _: Identity) -> bool:
+        return file.endswith(b"~same")
+
+    same, other = shelf.put(b"same", holds), shelf.put(b"other", holds)
+    assert shelf.settle(KEEP_S) == [Rescued(RelPath(b"other"), os.fsencode(other))]
+    assert (same.exists(), other.exists()) == (False, True)
 
 
 def test_an_open_one_is_waited_for(shelf: Shelf) -> None:

@@ -7,7 +7,7 @@ import pytest
 from instep.fs import inotify
 from instep.fs.watcher import TreeWatcher
 
-from .follower import skip_ignored
+from .follower import grain_of, skip_ignored
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_git_s_own_changes_are_named(  # I22
     tmp_path: Path, repository: Callable[..., None], ears: Callable[[], inotify.Ears]
 ) -> None:
     git_dir = tmp_path / ".git"
-    watcher = TreeWatcher(bytes(tmp_path), skip_ignored, ears())
+    watcher = TreeWatcher(bytes(tmp_path), skip_ignored, grain_of(git_dir), ears())
     watcher.start()
     watcher.watch_git(bytes(git_dir))
     said: list[set[str]] = []
@@ -53,7 +53,7 @@ def test_git_s_own_changes_are_named(  # I22
 
 def test_a_linked_work_tree_has_two(tmp_path: Path, repository: Callable[..., None]) -> None:
     repository("worktree", "add", "-q", "linked")
-    watcher = TreeWatcher(bytes(tmp_path / "linked"), skip_ignored)
+    watcher = TreeWatcher(bytes(tmp_path / "linked"), skip_ignored, grain_of(tmp_path / "linked"))
     watcher.start()
     watcher.watch_git(bytes(tmp_path / ".git" / "worktrees" / "linked"))
     repository("config", "a.b", "c")

@@ -12,7 +12,7 @@ from instep.core.types import RelPath
 from instep.fs.listed import EXACT, MARGIN_NS, Listed, list_all
 from instep.fs.syscalls import filesystem_magic
 from instep.fs.watcher import TreeWatcher
-from tests.fs.follower import keep_all, skip_ignored
+from tests.fs.follower import grain_of, keep_all, skip_ignored
 
 SKIPPED = {".git", "ignored"}
 Listing = dict[RelPath, Listed]
@@ -40,7 +40,7 @@ def listing(root: Path, *, after_ns: int = 2 * MARGIN_NS) -> Listing | None:
 
 
 def started(root: Path, listed: Listing | None) -> TreeWatcher:
-    watcher = TreeWatcher(os.fsencode(root), skip_ignored)
+    watcher = TreeWatcher(os.fsencode(root), skip_ignored, grain_of(root))
     watcher.start(listed)
     return watcher
 
@@ -124,7 +124,7 @@ def test_what_is_to_be_told_of_at_each_start_is_not_recorded(root: Path, what: s
 
 
 def test_nothing_is_believed_where_others_write(root: Path) -> None:  # I21
-    watcher = TreeWatcher(os.fsencode(root), keep_all, unreliable=True)
+    watcher = TreeWatcher(os.fsencode(root), keep_all, grain_of(root), unreliable=True)
     watcher.start(listing(root))
     assert not watcher.all_as_listed
     watcher.close()

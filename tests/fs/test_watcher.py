@@ -19,7 +19,7 @@ from instep.fs.watcher import TreeWatcher
 
 from .bursts import Burst
 from .conftest import Root
-from .follower import ROOT, Follower, picture, skip_ignored
+from .follower import ROOT, Follower, grain_of, picture, skip_ignored
 
 
 class FewWatches(inotify.Inotify):
@@ -223,7 +223,7 @@ def test_repositories_inside_are_left_alone(root: Root) -> None:
 def test_ignored_names_are_not_reported_and_asked_about_again(root: Root) -> None:
     """I22"""
     ignored = {b"build"}
-    watcher = TreeWatcher(root.name, lambda path, is_directory: path in ignored)
+    watcher = TreeWatcher(root.name, lambda path, is_directory: path in ignored, grain_of(root.path))
     root.file(b"build/f")
     watcher.start()
     root.file(b"build/g")
@@ -242,7 +242,7 @@ def test_ignored_names_are_not_reported_and_asked_about_again(root: Root) -> Non
 @pytest.mark.parametrize("way", ["moved", "deleted", "unlinked .git"])
 def test_a_root_that_goes_is_said_so(root: Root, way: str) -> None:
     root.at(b".git").mkdir()
-    watcher = TreeWatcher(root.name, skip_ignored)
+    watcher = TreeWatcher(root.name, skip_ignored, grain_of(root.path))
     watcher.start()
     assert not watcher.read().root_gone
     match way:
@@ -257,7 +257,7 @@ def test_a_root_that_goes_is_said_so(root: Root, way: str) -> None:
 
 
 def test_a_root_made_anew_is_not_the_root(root: Root) -> None:
-    watcher = TreeWatcher(root.name, skip_ignored)
+    watcher = TreeWatcher(root.name, skip_ignored, grain_of(root.path))
     watcher.start()
     root.path.rename(root.path.parent / "elsewhere")
     root.path.mkdir()
@@ -360,7 +360,7 @@ def test_what_was_never_looked_at_is_scanned_once(root: Root) -> None:
 def test_a_directory_that_becomes_readable_is_scanned(root: Root) -> None:
     root.file(b"d/e/f")
     root.at(b"d").chmod(0)
-    watcher = TreeWatcher(root.name, skip_ignored)
+    watcher = TreeWatcher(root.name, skip_ignored, grain_of(root.path))
     watcher.start()
     for _ in range(2):
         assert watcher.unreadable == {b"d"}

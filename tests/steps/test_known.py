@@ -23,6 +23,15 @@ def test_a_file_that_differs_in_anything_is_not() -> None:  # I4
         assert known.entry(A, other) is None, field
 
 
+def test_a_guess_is_told_as_a_guess() -> None:  # I4 I5
+    known = KnownFiles()
+    known.note(A, SEEN, ONE, guess=True)
+    assert (known.entry(A, SEEN), known.entry_of_content(A, SEEN), known.guess(A, SEEN)) == (None, None, ONE)
+    assert known.guess(A, SEEN._replace(ctime_ns=6)) is None
+    known.note(A, SEEN, ONE)
+    assert (known.entry(A, SEEN), known.guess(A, SEEN)) == (ONE, None)
+
+
 def test_the_oldest_is_forgotten_first() -> None:
     known = KnownFiles(capacity=2)
     for name in (b"a", b"b", b"c"):

@@ -17,6 +17,10 @@ from .harness import eventually
 SIZE_BYTES = 256 << 20
 
 
+WHOLE_SECONDS = ("-I", "128")
+"""Options for ext4: its inodes have no room for a part of a second in the times of a file."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """How a file system is made, and mounted so that it writes by itself as late as it can."""

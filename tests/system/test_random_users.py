@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from .chance import seed_of_run
+from .disk import WHOLE_SECONDS, Disk, can_have_disks
 from .episode import Episode
 from .harness import Pair
 from .users import User
@@ -55,3 +56,14 @@ class RandomUsers(Episode):
 def test_random_users(tmp_path: Path, run: int) -> None:  # I1 I4 I5 I6 I13 I14 I18 I30
     with Pair(tmp_path) as pair:
         RandomUsers(pair.up(), seed_of_run()).run()
+
+
+@pytest.mark.skipif(not can_have_disks(), reason="needs root, to mount a disk")
+@pytest.mark.timeout(300)
+def test_random_users_where_times_are_whole_seconds(tmp_path: Path) -> None:  # I1 I4 I5 I14
+    disk = Disk(tmp_path / "disk", 0, *WHOLE_SECONDS)
+    try:
+        with Pair(disk.place) as pair:
+            RandomUsers(pair.up(), seed_of_run()).run()
+    finally:
+        disk.close()

@@ -47,6 +47,8 @@ class _Kept:
     """None: to be handed over whatever it holds."""
     since_s: float
     due_s: float
+    holds: Callable[[bytes, Identity], bool] | None
+    """Reads it, where its identity does not prove that nobody wrote to it (`fs.grain`)."""
 
 
 class Displaced:
@@ -84,10 +86,17 @@ class Displaced:
         """Its absolute path."""
         return self.directory + b"/" + name
 
-    def keep(self, path: RelPath, name: bytes, identity: Identity | None) -> None:
-        """Keeps it for a while; then it is deleted if it has the content of `identity` still."""
+    def keep(
+        self,
+        path: RelPath,
+        name: bytes,
+        identity: Identity | None,
+        holds: Callable[[bytes, Identity], bool] | None = None,
+    ) -> None:
+        """Keeps it for a while; then it is deleted if it has the content of `identity` still, and `holds`,
+        asked about the file, says so too."""
         now = self._clock()
-        self._kept[name] = _Kept(path, identity, now, now if identity is None else now + KEEP_S)
+        self._kept[name] = _Kept(path, identity, now, now if identity is None else now + KEEP_S, holds)
 
     def drop(self, name: bytes) -> None:
         """Deletes a file, and what tells its path."""
@@ -129,7 +138,9 @@ class Displaced:
         if writers is Writers.OPEN or (writers is Writers.UNKNOWN and now < kept.since_s + KEEP_UNKNOWN_S):
             return None
         now_there = Identity.of(os.stat(name, dir_fd=self.fd, follow_symlinks=False))
-        return now_there.same_content_as(kept.identity)
+        if not now_there.same_content_as(kept.identity):
+            return False
+        return kept.holds is None or kept.holds(self.file(name), now_there)
 
     def _writers(self, name: bytes) -> Writers:
         """Of a file that nobody can open anew by name: once there is none, there will be none."""

@@ -1,9 +1,7 @@
 """By what a file is recognised without reading it.
 
-Two looks at a path that give the same Identity saw the same content (I4). That is exact where the kernel
-gives every change that a `stat` could tell apart its own time (Linux 6.13 and later on ext4, xfs, btrfs,
-tmpfs); before that two writes within one clock tick (1-10 ms) look alike, which is why a path that the kernel
-reported as changed is read again when its times are younger than the report.
+Two looks at a path that give the same Identity saw the same content (I4), unless the second change came so
+soon after the first that the times of files do not tell them apart (`fs.grain`).
 """
 
 import os

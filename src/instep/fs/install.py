@@ -22,6 +22,7 @@ from instep.fs.crash import Point, passed
 from instep.fs.displaced import Displaced, Rescued
 from instep.fs.durable import Staged
 from instep.fs.exchange import exchange
+from instep.fs.grain import Grain
 from instep.fs.identity import Identity
 from instep.fs.lease import Writers
 from instep.fs.refused import Reason, Refused, Refusing
@@ -52,6 +53,7 @@ class WorkTree:
     def __init__(self, root: bytes, private: bytes, clock: Callable[[], float] = time.monotonic) -> None:
         self.root = root
         self._displaced = Displaced(private + b"/displaced", clock)
+        self.grain = Grain.measure(private)
         fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.root_fd = root_of(fd, private)
         self.folds = isinstance(self.root_fd, FoldingRoot)
@@ -96,7 +98,7 @@ class WorkTree:
             except BaseException:
                 self._put_back(path, aside, dir_fd, name, staged.identity)
                 raise
-            self._displaced.keep(path, aside, base)
+            self._keep(path, aside, base, is_base)
             return _stands(dir_fd, name, staged.identity)
 
     def remove(self, path: RelPath, is_base: IsBase) -> None:
@@ -111,7 +113,7 @@ class WorkTree:
             except BaseException:
                 self._give_back(path, aside, dir_fd, name)
                 raise
-            self._displaced.keep(path, aside, base)
+            self._keep(path, aside, base, is_base)
 
     def move(self, source: RelPath, target: RelPath, is_base: IsBase) -> Identity:
         """Renames the base to a new name, making directories as needed (I5)."""
@@ -215,6 +217,10 @@ class WorkTree:
     def _examine_displaced(self, path: RelPath, aside: bytes, is_base: IsBase) -> Identity:
         displaced = self._displaced
         return _examine(path, displaced.fd, aside, displaced.file(aside), is_base, hold=True)
+
+    def _keep(self, path: RelPath, aside: bytes, base: Identity, is_base: IsBase) -> None:
+        is_proof = not self.grain.hides(base, time.time_ns(), placed=True)
+        self._displaced.keep(path, aside, base, None if is_proof else is_base)
 
     def _put_back(self, path: RelPath, aside: bytes, dir_fd: int, name: bytes, ours: Identity | None) -> None:
         """Exchanges again; what comes out is ours, or else an edit made in these microseconds, to be kept."""

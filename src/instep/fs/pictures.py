@@ -2,15 +2,18 @@
 
 The portable way to watch, and the only one past the kernel's limits and for what other computers do on a
 network file system. One `lstat` a file and about 200 bytes of memory. What can't be listed keeps its place in
-the picture: hidden is not gone (I2).
+the picture: hidden is not gone (I2). A file that changed so short a time ago that its times would not tell of
+another change (`fs.grain`) counts as changed once more at the next look.
 """
 
 import os
 import stat
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from instep.core.types import RelPath
+from instep.fs.grain import Grain
 from instep.fs.identity import Identity
 from instep.fs.scan import Skip, scan
 
@@ -19,6 +22,8 @@ Picture = dict[RelPath, int]
 
 _REPOSITORY = -1
 """In place of the hash, which is never -1: what happens in a repository of its own is not looked at. # I23"""
+_IN_DOUBT = -2
+"""In place of the hash of a file that may change unseen."""
 
 
 @dataclass
@@ -35,9 +40,10 @@ class Seen:
 class Pictures:
     """One picture for each subtree that is to be looked at. One thread at a time."""
 
-    def __init__(self, root: bytes, skip: Skip) -> None:
+    def __init__(self, root: bytes, skip: Skip, grain: Grain) -> None:
         self._root = root
         self._skip = skip
+        self._grain = grain
         self._pictures: dict[RelPath, Picture] = {}
         self.nested: set[RelPath] = set()
         """Repositories of their own that the last look met."""
@@ -63,10 +69,11 @@ class Pictures:
     def _look_at(self, top: RelPath, seen: Seen) -> list[RelPath]:
         """The directories that could not be listed."""
         hidden: list[RelPath] = []
+        since_ns = time.time_ns()
         found = scan(self._root, top, self._skip, lambda path, _: hidden.append(path))
         now: Picture = {}
         for path, st in found:
-            now[path] = _signature(st)
+            now[path] = self._signature(st, since_ns)
             if not stat.S_ISREG(st.st_mode) and not stat.S_ISLNK(st.st_mode):
                 (self.nested if stat.S_ISDIR(st.st_mode) else self.special).add(path)
         before = self._pictures.get(top)
@@ -74,7 +81,9 @@ class Pictures:
         if before is None:
             seen.scan.add(top)
             return hidden
-        seen.dirty.update(path for path, signature in now.items() if before.get(path) != signature)
+        for path, signature in now.items():
+            if signature == _IN_DOUBT or before.get(path) != signature:
+                seen.dirty.add(path)
         missed = before.keys() - now.keys()
         if hidden and missed:
             inside = tuple(path + b"/" if path else b"" for path in hidden)
@@ -85,6 +94,8 @@ class Pictures:
         seen.scan.update(path for path in seen.dirty if _REPOSITORY in (before.get(path), now.get(path)))
         return hidden
 
-
-def _signature(st: os.stat_result) -> int:
-    return _REPOSITORY if stat.S_ISDIR(st.st_mode) else hash(Identity.of(st))
+    def _signature(self, st: os.stat_result, since_ns: int) -> int:
+        if stat.S_ISDIR(st.st_mode):
+            return _REPOSITORY
+        identity = Identity.of(st)
+        return _IN_DOUBT if self._grain.hides(identity, since_ns) else hash(identity)

@@ -17,6 +17,7 @@ from instep.core.types import RelPath
 from instep.fs import inotify as i
 from instep.fs.beneath import open_beneath
 from instep.fs.gitdir import EVERYTHING, GitDirectory
+from instep.fs.grain import Grain
 from instep.fs.inotify import Ears, Event, open_ears
 from instep.fs.lease import will_be_closed
 from instep.fs.listed import Listed, Stamp, below, contents
@@ -69,13 +70,13 @@ class TreeWatcher:
     """
 
     def __init__(
-        self, root: bytes, skip: Skip, inotify: Ears | None = None, *, unreliable: bool = False
+        self, root: bytes, skip: Skip, grain: Grain, inotify: Ears | None = None, *, unreliable: bool = False
     ) -> None:
         self._root = root
         self._skip = skip
         self._inotify = open_ears() if inotify is None else inotify
         self._unreliable = unreliable
-        self._pictures = Pictures(root, skip)
+        self._pictures = Pictures(root, skip, grain)
         self._tree = WatchedTree()
         self._git: GitDirectory | None = None
         self._root_id: tuple[int, int] | None = None

@@ -5,6 +5,9 @@ meets a large file leaves it to this; when it is in the annex's staging, the pat
 content is taken if the file is still the one that was read (I9).
 """
 
+import time
+from dataclasses import replace
+
 import anyio
 
 from instep.annex.errors import SettingError
@@ -13,7 +16,7 @@ from instep.core.status import shown
 from instep.core.types import RelPath
 from instep.fs.durable import Batch
 from instep.fs.pour import Progress
-from instep.fs.read import Gone, NotCaptured, identify
+from instep.fs.read import ChangedMeanwhile, Gone, NotCaptured, identify
 from instep.steps.additions import Addition
 from instep.steps.state import FolderState
 from instep.steps.stoppable import run_stoppable
@@ -43,6 +46,13 @@ class Adder:
                 if addition.content is None:
                     addition.close()
 
+    def _comes_of_age(self, path: RelPath) -> bool:
+        """Waits until the file's identity tells of every later change: whether it does. Blocking."""
+        tree = self._state.work_tree
+        if tree.grain.hides(identify(tree.root_fd, path), time.time_ns()):
+            time.sleep(tree.grain.s)
+        return not tree.grain.hides(identify(tree.root_fd, path), time.time_ns())
+
     def _need_bytes(self, path: RelPath) -> int:
         """What the file takes in the annex; nothing once it is gone."""
         try:
@@ -57,11 +67,14 @@ class Adder:
 
         def read(progress: Progress) -> StagedContent:
             root = state.work_tree.root_fd
+            is_proof = self._comes_of_age(path)
             content = state.store.stage_file(
                 root, path, batch, state.settings, insist=addition.insist, progress=progress
             )
+            if not is_proof and not addition.insist:
+                raise ChangedMeanwhile(path)
             batch.sync()  # I10
-            return content
+            return replace(content, settled=content.settled and is_proof)
 
         def tell(done: int) -> None:
             percent = min(100, 100 * done // max(1, addition.identity.size))

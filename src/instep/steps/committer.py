@@ -128,7 +128,7 @@ class Committer:
         if self._told is not None:
             return self._keep_word(self._told)  # the paths are looked at next time
         state, done = self._state, Committed()
-        mark, mounted = state.turns.mark(), state.mounts.now()
+        mark, mounted, since_ns = state.turns.mark(), state.mounts.now(), time.time_ns()
         with Batch(state.staging) as batch:
             look = Look(state, batch, even_ignored, insisted)
             sights: dict[RelPath, Sight] = {}
@@ -164,7 +164,9 @@ class Committer:
             # Not before: if this fails all that was seen is seen again, and what a pointer waits for.
             for path, sight in (*sights.items(), *done.rewritten.items(), *done.lagging.items()):
                 if sight.entry is not None and sight.identity is not None and sight.settled:
-                    state.known.note(path, self._identity_now(path, sight.identity), sight.entry)
+                    identity = self._identity_now(path, sight.identity)
+                    guess = state.work_tree.grain.hides(identity, since_ns)
+                    state.known.note(path, identity, sight.entry, guess=guess)
         return done
 
     def _identity_now(self, path: RelPath, seen: Identity) -> Identity:

@@ -19,9 +19,10 @@ import anyio.to_thread
 from instep.core.tree import diff, lookup
 from instep.core.types import MODE_GITLINK, Change, Entry, Oid, RelPath
 from instep.fs.identity import Identity
-from instep.fs.read import Gone, identify
+from instep.fs.read import Gone
 from instep.git.index import IndexBusy, IndexDraft, IndexUpdate, draft_index
 from instep.steps.mailbox import Mailbox
+from instep.steps.recognise import recognised
 from instep.steps.state import FolderState
 
 QUIET_S = 1.5
@@ -236,7 +237,6 @@ class IndexStep:
         ):
             return None
         try:
-            identity = identify(self._state.work_tree.root_fd, path)
+            return recognised(self._state, path, entry)
         except (Gone, OSError):
             return None
-        return identity if self._state.known.entry(path, identity) == entry else None

@@ -7,6 +7,7 @@ that its own event is not taken for a change (I4).
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +23,7 @@ from instep.fs.install import Reason, Refused
 from instep.fs.read import Gone, NotCaptured, identify, read_stable
 from instep.fs.syscalls import AT_FDCWD
 from instep.steps.lag import Cause
+from instep.steps.recognise import holds, recognised
 from instep.steps.state import FolderState
 
 AT_ONCE = 1024
@@ -216,13 +218,10 @@ class Installer:
 
     def _already(self, path: RelPath, entry: Entry) -> bool:
         """Whether the file there is known to hold this version."""
-        if self._state.known.identity(path) is None:
-            return False
         try:
-            identity = identify(self._state.work_tree.root_fd, path)
+            return recognised(self._state, path, entry) is not None
         except (Gone, OSError):
             return False
-        return self._state.known.entry(path, identity) == entry
 
     # -- in place -----------------------------------------------------------------------------------
 
@@ -249,7 +248,7 @@ class Installer:
         return True
 
     def _carry_out(self, step: Step, staged: Staged | None) -> None:
-        tree, known = self._state.work_tree, self._state.known
+        tree, known, since_ns = self._state.work_tree, self._state.known, time.time_ns()
         match step:
             case Remove(path, old):
                 if old.mode != MODE_GITLINK:
@@ -258,26 +257,32 @@ class Installer:
                 if self._already(target, entry):
                     self._remove(source, entry)
                 else:
-                    known.note(target, tree.move(source, target, self._base(source, entry)), entry)
+                    identity = tree.move(source, target, self._base(source, entry))
+                    self._note(target, identity, entry, since_ns)
                 known.forget(source)
             case Prune(directory):
                 tree.prune(directory)
             case Create(path, new):
-                self._create(path, new, staged)
+                self._create(path, new, staged, since_ns)
             case Replace(path, old, new):
                 if staged is not None:
-                    known.note(path, tree.replace(path, staged, self._base(path, old)), new)
+                    identity = tree.replace(path, staged, self._base(path, old))
+                    self._note(path, identity, new, since_ns)
                 elif old.oid == new.oid and old.mode != new.mode:
                     identity = tree.chmod(path, new.mode == MODE_EXEC, self._base(path, old))
-                    known.note(path, identity, new)
+                    self._note(path, identity, new, since_ns)
             case _:
                 assert_never(step)
 
-    def _create(self, path: RelPath, new: Entry, staged: Staged | None) -> None:
+    def _note(self, path: RelPath, identity: Identity, entry: Entry, since_ns: int) -> None:
+        guess = self._state.work_tree.grain.hides(identity, since_ns, placed=True)
+        self._state.known.note(path, identity, entry, guess=guess)
+
+    def _create(self, path: RelPath, new: Entry, staged: Staged | None, since_ns: int) -> None:
         if new.mode == MODE_GITLINK:  # as git does: its repository is the person's to bring
             self._state.work_tree.make_directory(path)
         elif staged is not None:
-            self._state.known.note(path, self._state.work_tree.create(path, staged), new)
+            self._note(path, self._state.work_tree.create(path, staged), new, since_ns)
 
     def _remove(self, path: RelPath, old: Entry) -> None:
         self._state.known.forget(path)
@@ -294,22 +299,9 @@ class Installer:
             if identity.entry_mode != entry.mode:
                 return False
             known = self._state.known.entry_of_content(path, identity)
-            return known == entry if known is not None else self._holds(file, identity, entry)
+            return known == entry if known is not None else holds(self._state, file, identity, entry)
 
         return is_base
-
-    def _holds(self, file: bytes, identity: Identity, entry: Entry) -> bool:
-        """Whether a file's content is this entry's, by reading it."""
-        if entry.mode == MODE_LINK:
-            return self._is_blob(os.readlink(file), entry)
-        key = self._state.key_of(entry)
-        if key is not None and (identity.size > MAX_POINTER_BYTES or self._state.store.verify(key, file)):
-            return self._state.store.verify(key, file) is True
-        with open(file, "rb") as opened:
-            return self._is_blob(opened.read(), entry)
-
-    def _is_blob(self, data: bytes, entry: Entry) -> bool:
-        return self._state.repo.format.hash(b"blob", data) == entry.oid
 
     def _refusals(self, step: Step, refused: Refused) -> list[Refusal]:
         match step:

@@ -20,6 +20,7 @@ from instep.fs.identity import Identity
 from instep.fs.install import Refused
 from instep.fs.read import Gone, identify, read_link, read_stable, refuse_open
 from instep.steps.copies import LARGE_BYTES
+from instep.steps.recognise import confirm
 from instep.steps.sight import Sight
 from instep.steps.state import FolderState
 
@@ -59,6 +60,8 @@ class Look:
             missed = _is_missed(tracked, identity) or (lag is not None and _is_missed(lag.have, identity))
             return Sight(path, None) if missed and not self.state.sparse.leaves_out(path) else None
         known = self.state.known.entry(path, identity)
+        if known is None and tracked is not None and confirm(self.state, path, identity, tracked):
+            known = tracked
         if known is not None and (known == tracked or not self._may_wait(known, identity)):
             return Sight(path, known, identity) if known != tracked else None
         if known is None and tracked is None and not self.even_ignored and self.state.skip(path, False):

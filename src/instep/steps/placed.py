@@ -12,6 +12,7 @@ from instep.core.tree import lookup
 from instep.core.types import Change, Entry, Oid, RelPath
 from instep.fs.read import Gone, identify
 from instep.steps.install import Refusal
+from instep.steps.recognise import recognised
 from instep.steps.state import FolderState
 
 
@@ -53,9 +54,11 @@ class Placed:
 
     def _stands(self, path: RelPath, entry: Entry | None) -> bool:
         try:
-            identity = identify(self._state.work_tree.root_fd, path)
+            if entry is None:
+                identify(self._state.work_tree.root_fd, path)
+                return False
+            return recognised(self._state, path, entry) is not None
         except Gone:
             return entry is None
         except OSError:
             return False
-        return entry is not None and self._state.known.entry(path, identity) == entry

@@ -178,6 +178,7 @@ def watcher_of(state: FolderState) -> TreeWatcher:
     return TreeWatcher(
         state.work_tree.root,
         state.skip,
+        state.work_tree.grain,
         Deaf() if way == "look" else None,
         unreliable=way == "both" or (remote and way != "kernel"),
     )
