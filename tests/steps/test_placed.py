@@ -69,6 +69,58 @@ def test_what_can_not_be_taken_back_yet_lags(
     assert not b.state.lag
 
 
+def lagging_film(a: Side, b: Side) -> bytes:
+    """Content that b has of a film of which a has a newer version, but for the content; and both an `edited`
+    that is edited in b."""
+    film = big("old film")
+    a.save("film.bin", film)
+    a.save("edited", "1\n")
+    b.merge(a)
+    a.save("film.bin", big("new film"))
+    b.merge(a, contents=False)
+    assert b.read("film.bin") == film
+    b.write("edited", "3\n")
+    return film
+
+
+def test_what_attempts_bring_to_a_lagging_file_is_what_it_has(
+    a: Side, b: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:  # I13 I29
+    """One attempt at a merge changes the file, the next one takes that back, the third leaves it as it is."""
+    old = lagging_film(a, b)
+    new = a.key("film.bin")
+    with monkeypatch.context() as patch:
+        patch.setattr(b.committer, "commit", refuse)
+        for data in (b"small\n", big("new film")):
+            a.save("film.bin", data)
+            a.save("edited", f"{len(data)}\n")
+            with pytest.raises(RefMoved):
+                b.merge(a, contents=False)
+            assert b.read("film.bin") == data
+            if not b.state.store.has(new):
+                b.get(a, new)
+    b.merge(a, contents=False)
+    assert not b.state.lag
+    a.save("film.bin", old)
+    b.merge(a)
+    assert b.read("film.bin") == old
+
+
+def test_what_an_attempt_brings_to_a_lagging_file_is_no_edit(
+    a: Side, b: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:  # I4
+    """What is missing may have been moved, so whatever else was told of is looked at, too."""
+    lagging_film(a, b)
+    (b.folder / "edited").unlink()
+    a.save("film.bin", "small\n")
+    a.save("edited", "2\n")
+    monkeypatch.setattr(b.merger, "_seen", lambda: {p("film.bin")})
+    done = b.merge(a)
+    assert [local.forks for local in done.local] == [[]]
+    assert b.read("film.bin") == b"small\n"
+    assert not b.state.lag
+
+
 def refuse(*_: object, **__: object) -> Committed:
     raise RefMoved("", None, None)
 

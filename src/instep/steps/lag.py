@@ -84,6 +84,12 @@ class LagBook:
         """The lagging file was edited; the edit is committed in `since`."""
         self.add(path, replace(self.paths[path], have=have, since=since))
 
+    def brought(self, path: RelPath, have: Entry | None) -> None:
+        """An attempt at a merge that was given up put this there: no edit, if the path lags at all."""
+        lag = self.paths.get(path)
+        if lag is not None and lag.have != have:
+            self.add(path, replace(lag, have=have))
+
     def drop(self, path: RelPath) -> None:
         if self.paths.pop(path, None) is not None:
             self._changed = True

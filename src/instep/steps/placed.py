@@ -2,7 +2,7 @@
 
 An attempt that meets an edit is given up: the edit is committed and merged, and that may come to another
 tree, without the variants of the first. So the next attempt starts from what the work tree has, not from the
-branch.
+branch; and where a file lags (`lag`), that book says what there is now.
 Only a file that is still the very one that was put there counts (I4); any other is a person's (I5).
 """
 
@@ -33,7 +33,11 @@ class Placed:
         """They were, but for what the work tree did not take: there it has what it had before."""
         left = {refusal.change.path for refusal in refused if not refusal.lacks_content}
         for path, old, new in changes:
-            self._paths[path] = self._paths[path] & {old} if path in left else {new}
+            if path in left:
+                self._paths[path] &= {old}
+            else:
+                self._paths[path] = {new}
+                self._state.lag.brought(path, new)
 
     def settled(self) -> None:
         """The branch has come to where the work tree is."""
@@ -47,9 +51,11 @@ class Placed:
         for path, entries in self._paths.items():
             wanted = lookup(target, path, self._state.repo.objects.tree)
             wanted = None if wanted is not None and wanted.is_tree else wanted
-            for entry in entries - {wanted}:
+            for entry in entries:
                 if self._stands(path, entry):
-                    found[path] = Change(path, entry, wanted)
+                    self._state.lag.brought(path, entry)
+                    if entry != wanted:
+                        found[path] = Change(path, entry, wanted)
         return list(found.values())
 
     def _stands(self, path: RelPath, entry: Entry | None) -> bool:
