@@ -56,10 +56,10 @@ def seen(root_fd: int, path: RelPath, st: os.stat_result) -> tuple[int, int, byt
 class Follower:
     """Starts from a scan, then believes the watcher."""
 
-    def __init__(self, root: Path, ears: Ears | None = None) -> None:
+    def __init__(self, root: Path, ears: Ears | None = None, grain: Grain | None = None) -> None:
         self.root = root
         self.root_fd = os.open(root, os.O_PATH)
-        self.watcher = TreeWatcher(os.fsencode(root), skip_ignored, grain_of(root), ears)
+        self.watcher = TreeWatcher(os.fsencode(root), skip_ignored, grain or grain_of(root), ears)
         self.watcher.start()
         self.picture = picture(root)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from instep.core.types import RelPath
 from instep.fs import inotify
+from instep.fs.grain import Grain
 from instep.fs.inotify import Ears
 from instep.fs.watcher import TreeWatcher
 
@@ -350,7 +351,7 @@ def test_at_the_limit_a_round_tries_one_watch(root: Root) -> None:
 def test_what_was_never_looked_at_is_scanned_once(root: Root) -> None:
     """I21 I28"""
     root.file(b"d/f")
-    follower = Follower(root.path, inotify.Deaf())
+    follower = Follower(root.path, inotify.Deaf(), Grain(root.path.stat().st_dev, 0))
     observed = follower.follow()
     assert (observed.dirty, observed.scan) == (set(), set())  # the start's own look is the first
     follower.close()

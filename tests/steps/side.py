@@ -10,6 +10,7 @@ from pathlib import Path
 from instep.annex.settings import read_settings
 from instep.core.tree import lookup, walk
 from instep.core.types import Entry, Key, Object, Oid, RelPath
+from instep.fs.grain import Grain
 from instep.remotes.frames import Inline, Objects
 from instep.steps.arrival import Arrival
 from instep.steps.committer import Committed, Committer
@@ -116,6 +117,10 @@ class Side:
 
     def git(self, *args: str) -> str:
         return run_git(self.folder, *args).decode(errors="replace")
+
+    def believe_times(self) -> None:
+        """As where the times of files tell every change, which is not so on every kernel."""
+        self.state.work_tree.grain = Grain(self.folder.stat().st_dev, 0)
 
     def leave_to_attributes(self) -> None:
         """No configuration of `annex.largefiles`: it would win over attributes."""

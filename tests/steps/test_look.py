@@ -47,6 +47,7 @@ def test_the_mode_is_that_of_git(a: Side) -> None:
 
 
 def test_a_file_that_is_known_is_not_read(a: Side) -> None:  # I4
+    a.believe_times()
     a.save("one", "1")
     tracked = a.entry("one")
     with open(a.folder / "one", "ab"):  # reading it would say so
@@ -107,6 +108,7 @@ def test_an_annexed_link_is_written_for_the_place_where_it_is(a: Side) -> None:
 
 
 def test_a_link_that_is_written_anew_is_no_change_of_its_own(a: Side) -> None:  # I4 I28
+    a.believe_times()
     a.save("film.bin", big("film"))
     (a.folder / "d/e").mkdir(parents=True)
     os.symlink(link_target(a.key("film.bin"), p("film.bin")), bytes(a.folder / "d/e/link"))

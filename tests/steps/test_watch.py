@@ -59,6 +59,7 @@ def test_a_file_that_is_being_written_is_told_of_as_busy(a: Side, told: Told) ->
 
 
 def test_a_lagging_file_that_is_closed_unchanged_is_told_of(a: Side, told: Told) -> None:  # I4 I13
+    a.believe_times()
     a.save("one", "1")
     told.read()
     with (a.folder / "one").open("r+b"):
@@ -128,6 +129,7 @@ def test_git_s_own_changes_go_another_way(a: Side, told: Told) -> None:  # I22
 
 
 def test_what_was_just_committed_or_installed_is_no_news(a: Side, b: Side) -> None:  # I4
+    a.believe_times()
     b.save("one", "1")
     a.merge(b)
     told = Told(a)
