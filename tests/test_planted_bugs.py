@@ -50,9 +50,27 @@ BUGS = {
     ),
     "what was displaced is not looked at once more": Bug(  # I1
         "fs/displaced.py",
-        "        return now_there.same_content_as(kept.identity)\n",
-        "        return True\n",
+        "        if not now_there.same_content_as(kept.identity):\n",
+        "        if not now_there:\n",
         ("fs/test_install.py::test_a_late_writer_of_the_displaced_file_is_rescued",),
+    ),
+    "times are believed where they are coarse": Bug(  # I4 I5
+        "steps/known.py",
+        "_FACTS.pack(*_signed(identity), guess, entry.mode)",
+        "_FACTS.pack(*_signed(identity), False, entry.mode)",
+        ("steps/test_recognise.py", "steps/test_known.py::test_a_guess_is_told_as_a_guess"),
+    ),
+    "what a killed process took in is an edit": Bug(  # I17
+        "steps/merger.py",
+        "            self._underway.note(arrival.head, target.tree)\n",
+        "",
+        ("steps/test_underway.py",),
+    ),
+    "what an attempt puts in place of a lagging file is an edit": Bug(  # I4 I13
+        "steps/placed.py",
+        "                self._state.lag.brought(path, new)\n",
+        "",
+        ("steps/test_placed.py::test_what_an_attempt_brings_to_a_lagging_file_is_no_edit",),
     ),
     "any error counts as absence": Bug(  # I2
         "steps/look.py",

@@ -4,15 +4,17 @@ import os
 import random
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from instep.fs.crash import VARIABLE, Point
 from tests.conftest import run_git
 
-from .harness import Pair
+from .harness import Pair, eventually
 from .silence import assert_whole
-from .worktree import read, write
+from .worktree import read, tree, write
 
 
 def write_burst(folder: Path, files: dict[str, bytes], under_way: threading.Event) -> None:
@@ -69,3 +71,26 @@ def test_killed_again_and_again(pair: Pair) -> None:  # I1 I27
     for n in range(5):
         assert read(pair.b, f"{n}/a.txt") == b"%d\n" % n
         assert read(pair.a, f"{n}/b.bin") == b"\0%d" % n * 40_000
+
+
+@pytest.mark.parametrize("point", [Point.CREATED, Point.INSTALLED, Point.REF_MOVING])
+def test_what_is_deleted_while_one_is_dead_stays_deleted(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, point: Point
+) -> None:  # I17 I27
+    """It died in the midst of taking the file in, so its work tree has what its branch has not."""
+    write(pair.a, "kept", b"kept\n")
+    pair.up()
+    pair.assert_equal()
+    pair.instep("down", pair.b)
+    with monkeypatch.context() as context:
+        context.setenv(VARIABLE, f"{point}:1")
+        pair.instep("up", pair.b)
+    write(pair.a, "new", b"new\n")
+    eventually(lambda: not pair.processes(pair.b), "killed")
+    assert read(pair.b, "new") == b"new\n"
+    os.unlink(pair.a / "new")
+    eventually(lambda: b"new" not in run_git(pair.a, "ls-tree", "--name-only", "HEAD").split(), "recorded")
+    time.sleep(1.1)  # in the same second it would make the very commit that the other made
+    pair.up()
+    pair.assert_equal()
+    assert tree(pair.b) == {b"kept": ("file", b"kept\n")}

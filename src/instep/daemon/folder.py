@@ -67,6 +67,7 @@ from instep.steps.spoiled import SpoiledStep
 from instep.steps.start import Opened
 from instep.steps.stock import StockSession
 from instep.steps.transfer import TransferStep
+from instep.steps.underway import Resumed
 from instep.steps.watch import WatchStep
 from instep.steps.wishes import WishStep
 
@@ -88,9 +89,11 @@ class Folder:
         self._watch = WatchStep(
             state, opened.watcher, self._commit.put, self._git_changed, self._commit.put_busy
         )
+        seen = partial(self._commit.seen, self._watch.read)
+        self._merger = Merger(state, committer, Installer(state), seen)
         self._merge = MergeStep(
             state,
-            Merger(state, committer, Installer(state), partial(self._commit.seen, self._watch.read)),
+            self._merger,
             self._merged,
             self._commit.put,
             self._moved,
@@ -120,6 +123,7 @@ class Folder:
         state.turns.look()
         self._settings.set_remotes()
         self._commit.put(self._opened.dirty)
+        self._resume(self._opened.resumed)
         self._index.start_from(state.tree, self._opened.index_differs, self._opened.index_late)
         self._transfer.want(self._opened.missing)
         self._locations.stored(self._opened.present)
@@ -156,6 +160,19 @@ class Folder:
             with anyio.move_on_after(FINISH_WITHIN_S, shield=True):
                 await self._finish()
         raise FolderGone(state.uuid)
+
+    def _resume(self, resumed: Resumed | None) -> None:
+        """Go on with a merge in the midst of which an earlier process was killed. Whatever comes of it, its
+        files are looked at then."""
+        if resumed is None:
+            return
+        paths = [change.path for change in resumed.changes]
+
+        def look(outcome: str, reason: str) -> None:
+            self._commit.put(paths)
+
+        self._merger.resume(resumed.changes)
+        self._merge.arrived(Arrival(resumed.head, "", answer=look))
 
     async def _finish(self) -> None:
         """Write down what is written late; whatever can't be is found again at the next start. # I27"""

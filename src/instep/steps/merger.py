@@ -29,6 +29,7 @@ from instep.steps.lag import Cause, Lag
 from instep.steps.meeting import Meeting
 from instep.steps.placed import Placed
 from instep.steps.state import FolderState
+from instep.steps.underway import Underway
 
 REMEMBER_BYTES = 8 << 20
 """More raw objects than this are written at once; fewer with the files that they make."""
@@ -82,7 +83,12 @@ class Merger:
         self._installer = installer
         self._meeting = Meeting(state)
         self._placed = Placed(state)
+        self._underway = Underway(state)
         self.follow_branch = committer.follow_branch
+
+    def resume(self, changes: Iterable[Change]) -> None:
+        """An earlier process put these in place for a merge that is to be gone on with."""
+        self._placed.begin(changes)
 
     def merge(self, arrival: Arrival, done: Merged | None = None) -> Merged:
         """Bring the folder to where its own head and the arrived one meet. What was committed on the way is
@@ -116,6 +122,7 @@ class Merger:
             changes = self._placed.correct(changes, target.tree)
             check_names(changes)
             self._placed.begin(changes)
+            self._underway.note(arrival.head, target.tree)
             refused = self._installer.bring(changes, fresh | target.objects, contents, done)
             self._placed.brought(changes, refused)
             fresh, contents = {}, ()

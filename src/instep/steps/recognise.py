@@ -31,6 +31,11 @@ def confirm(state: FolderState, path: RelPath, identity: Identity, entry: Entry)
     """
     if state.known.guess(path, identity) != entry or identity.size >= LARGE_BYTES:
         return False
+    return found(state, path, identity, entry)
+
+
+def found(state: FolderState, path: RelPath, identity: Identity, entry: Entry) -> bool:
+    """Whether a file holds this version, by reading it; then it is known."""
     since_ns = time.time_ns()
     try:
         if not _reads_as(state, path, identity, entry):

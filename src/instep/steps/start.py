@@ -43,6 +43,7 @@ from instep.steps.pointers import PointerBook
 from instep.steps.ports import Board
 from instep.steps.settled import SettledBook
 from instep.steps.state import FolderState
+from instep.steps.underway import Resumed, Underway
 
 POINTER_BYTES = range(18, 1024)
 """Sizes of files that are looked into for being pointers without content."""
@@ -72,6 +73,9 @@ class Opened:
     present: set[Key] = field(default_factory=set[Key])
     """Their keys: a process that died may not have recorded that they are here."""
 
+    resumed: Resumed | None = None
+    """A merge that was being put in place when the process was killed; its files are not `dirty`."""
+
     mended: list[str] = field(default_factory=list[str])
     """What was found damaged, and is not any more, in words."""
 
@@ -97,6 +101,9 @@ class Opened:
             self.dirty.update(path for path, _ in walk(state.tree, state.repo.objects.tree, path))
         _pointers(self)
         _missing_of_lag(self)
+        self.resumed = Underway(state).resume(self.dirty)
+        if self.resumed is not None:
+            self.dirty.difference_update(change.path for change in self.resumed.changes)
         if self.running.machine_stopped:
             state.gate.suspect({path for path in self.dirty if _was_emptied(state, path)})  # I8
         self.running.begin()
