@@ -148,6 +148,33 @@ def test_a_merge_whose_objects_did_not_come_to_the_disk_had_not_begun(a: Side, s
     assert (a.opened.resumed, a.opened.dirty) == (None, {p("x")})
 
 
+@pytest.mark.parametrize("lost", ["commit", "tree", "other", "there"])
+@pytest.mark.parametrize("size", [None, 0])
+def test_what_a_power_cut_took_objects_of_is_not_gone_on_with(
+    side: SideMaker, killed: Kill, lost: str, size: int | None
+) -> None:  # I1 I27
+    a, b = side("a"), side("b")
+    met(a, b)
+    a.save("d/there", "there\n")
+    oids = {"commit": a.head}
+    a.save("other", "other\n")
+    for name, path in {"tree": "d", "other": "other", "there": "d/there"}.items():
+        entry = a.entry(path)
+        assert entry is not None
+        oids[name] = entry.oid
+    killed(b, a, 1)
+    oid = oids[lost].hex()
+    file = b.folder / ".git/objects" / oid[:2] / oid[2:]
+    file.unlink()
+    if size is not None:
+        file.touch()
+    b = side("b")
+    assert b.opened.resumed is None
+    assert p("d/there") in b.opened.dirty
+    assert b.commit("d/there").commit == b.head
+    assert b.git("show", "HEAD:d/there") == "there\n"
+
+
 def test_of_an_unborn_branch(a: Side, b: Side, killed: Kill) -> None:
     a.save("x", "1")
     b = killed(b, a)

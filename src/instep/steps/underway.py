@@ -3,19 +3,20 @@
 What a killed process had put in place is no edit of a person's: committed as one it would meet what others
 did to these files since as a conflict, and bring back what they deleted (I17). So the next start recognises
 it, by reading, and goes on with that merge (ADR 23). The note is not synced: after a power cut it may be
-gone, or be of an earlier merge, and what was put in place is committed then (ADR 2).
+gone, or be of an earlier merge, or objects of that merge are gone; what was put in place is committed then
+(ADR 2).
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from instep.core.commit import MalformedCommit
 from instep.core.tree import MalformedTree, diff
-from instep.core.types import Change, Oid, RelPath
+from instep.core.types import MODE_GITLINK, Change, Oid, RelPath
 from instep.fs.read import Gone, identify
-from instep.git.errors import MissingObject, WrongKind
+from instep.git.errors import GitError
+from instep.git.packs import check_connected
 from instep.steps.recognise import found
 from instep.steps.state import FolderState
 
@@ -52,14 +53,22 @@ class Underway:
         if noted is None:
             return None
         head, tree = noted
-        state = self._state
         try:
-            changes = diff(state.tree, tree, state.repo.objects.tree)
-            state.tree_of(head)
-        except (MissingObject, WrongKind, MalformedCommit, MalformedTree):
-            return None  # it had not come to the work tree
-        there = [change for change in changes if change.path in dirty and self._stands(change)]
-        return Resumed(head, there) if there else None
+            changes = list(diff(self._state.tree, tree, self._state.repo.objects.tree))
+            there = [change for change in changes if change.path in dirty and self._stands(change)]
+            if not there or not self._is_whole(head, changes):
+                return None
+        except (GitError, MalformedTree):
+            return None  # it had not come to the work tree, or a power cut took objects with it
+        return Resumed(head, there)
+
+    def _is_whole(self, head: Oid, changes: Iterable[Change]) -> bool:
+        """Whether all that the merge needs is here and can be read. Raises GitError."""
+        repo = self._state.repo
+        for change in changes:
+            if change.new is not None and change.new.mode != MODE_GITLINK:
+                repo.objects.read(change.new.oid)
+        return check_connected(repo, [head])
 
     def _read(self) -> tuple[Oid, Oid] | None:
         try:
