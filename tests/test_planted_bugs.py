@@ -72,6 +72,12 @@ BUGS = {
         "",
         ("steps/test_placed.py::test_what_an_attempt_brings_to_a_lagging_file_is_no_edit",),
     ),
+    "a directory is written as a file": Bug(  # I1 I3
+        "core/tree.py",
+        "    return None if entry is not None and entry.is_tree else entry\n",
+        "    return entry\n",
+        ("steps/test_merger.py::test_a_busy_file_in_the_place_of_a_directory_goes_when_it_is_closed",),
+    ),
     "any error counts as absence": Bug(  # I2
         "steps/look.py",
         "        except Gone:  # proven",

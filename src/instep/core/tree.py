@@ -111,6 +111,12 @@ def lookup(root: Oid | None, path: RelPath, read: TreeReader) -> Entry | None:
     return entry
 
 
+def lookup_file(root: Oid | None, path: RelPath, read: TreeReader) -> Entry | None:
+    """As `lookup`, but a directory is nothing: what a file of the work tree can be brought to."""
+    entry = lookup(root, path, read)
+    return None if entry is not None and entry.is_tree else entry
+
+
 def walk(root: Oid | None, read: TreeReader, under: RelPath = ROOT) -> Iterator[tuple[RelPath, Entry]]:
     """All files at or below `under` (links and gitlinks too), in the order of git's index."""
     start = lookup(root, under, read)

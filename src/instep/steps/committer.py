@@ -15,7 +15,7 @@ from itertools import zip_longest
 
 from instep.annex.errors import SettingError
 from instep.core.commit import describe
-from instep.core.tree import edit, lookup, walk
+from instep.core.tree import edit, lookup, lookup_file, walk
 from instep.core.types import Change, Entry, Key, Object, Oid, RelPath
 from instep.fs.crash import Point, passed
 from instep.fs.durable import Batch
@@ -264,7 +264,7 @@ class Committer:
         committed on it, or the merge would take it back. # I5 I17"""
         state = self._state
         for path, _, new in changes:
-            if path not in state.lag and lookup(state.tree, path, state.repo.objects.tree) != new:
+            if path not in state.lag and lookup_file(state.tree, path, state.repo.objects.tree) != new:
                 state.lag.add(path, Lag(new, fork, Cause.AHEAD))
 
     def _look(

@@ -16,7 +16,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from instep.core.tree import diff, lookup
+from instep.core.tree import diff, lookup_file
 from instep.core.types import MODE_GITLINK, Change, Entry, Oid, RelPath
 from instep.fs.identity import Identity
 from instep.fs.read import Gone
@@ -220,8 +220,7 @@ class IndexStep:
         self._changes = None
 
     def _update(self, path: RelPath, change: Change | None) -> IndexUpdate:
-        entry = lookup(self._target, path, self._state.repo.objects.tree)
-        entry = None if entry is not None and entry.is_tree else entry
+        entry = lookup_file(self._target, path, self._state.repo.objects.tree)
         before = entry if change is None else change.old
         identity = self._stat(path, entry)
         is_absent = entry is not None and identity is None and self._state.sparse.leaves_out(path)

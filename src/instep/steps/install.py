@@ -200,6 +200,7 @@ class Installer:
             report.wanted.setdefault(key, set()).add(path)
 
     def _stage_blob(self, entry: Entry, batch: Batch) -> Staged:
+        assert not entry.is_tree, "a directory is no file"
         data = self._state.repo.objects.read(entry.oid).data
         if entry.mode == MODE_LINK:
             return batch.link(data)

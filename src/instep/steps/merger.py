@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from instep.core.commit import merge_commit
 from instep.core.merge import Conflict
-from instep.core.tree import diff, lookup, parents
+from instep.core.tree import diff, lookup_file, parents
 from instep.core.types import Change, Key, Object, Objects, Oid, RelPath
 from instep.fs.crash import Point, passed
 from instep.fs.read import stat_beneath
@@ -148,10 +148,10 @@ class Merger:
         changes: list[Change] = []
         for path in sorted(paths):
             lag = state.lag.get(path)
-            entry = lookup(state.tree, path, state.repo.objects.tree)
+            entry = lookup_file(state.tree, path, state.repo.objects.tree)
             if lag is not None:
                 changes.append(Change(path, lag.have, entry))
-            elif entry is not None and not entry.is_tree:
+            elif entry is not None:
                 changes.append(Change(path, entry, entry))
         offered = state.copies.keys
         refused = self._installer.bring(changes, {}, (), done)
@@ -275,7 +275,7 @@ class Merger:
                 lag = Lag(change.old, ground, cause, refusal.detail)
             book.add(change.path, lag)
         for path, lag in list(book.paths.items()):
-            is_reached = lag.have == lookup(tree, path, self._state.repo.objects.tree)
+            is_reached = lag.have == lookup_file(tree, path, self._state.repo.objects.tree)
             if is_reached and lag.cause is not Cause.POINTER:
                 book.drop(path)  # the branch came to where the file is
 

@@ -8,7 +8,7 @@ Only a file that is still the very one that was put there counts (I4); any other
 
 from collections.abc import Iterable
 
-from instep.core.tree import lookup
+from instep.core.tree import lookup_file
 from instep.core.types import Change, Entry, Oid, RelPath
 from instep.fs.read import Gone, identify
 from instep.steps.install import Refusal
@@ -49,8 +49,7 @@ class Placed:
             return list(changes)
         found = {change.path: change for change in changes}
         for path, entries in self._paths.items():
-            wanted = lookup(target, path, self._state.repo.objects.tree)
-            wanted = None if wanted is not None and wanted.is_tree else wanted
+            wanted = lookup_file(target, path, self._state.repo.objects.tree)
             for entry in entries:
                 if self._stands(path, entry):
                     self._state.lag.brought(path, entry)
