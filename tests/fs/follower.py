@@ -59,7 +59,8 @@ class Follower:
     def __init__(self, root: Path, ears: Ears | None = None, grain: Grain | None = None) -> None:
         self.root = root
         self.root_fd = os.open(root, os.O_PATH)
-        self.watcher = TreeWatcher(os.fsencode(root), skip_ignored, grain or grain_of(root), ears)
+        self.grain = grain or grain_of(root)
+        self.watcher = TreeWatcher(os.fsencode(root), skip_ignored, self.grain, ears)
         self.watcher.start()
         self.picture = picture(root)
 

@@ -10,7 +10,7 @@ import pytest
 from instep.fs.grain import COARSE_NS, TICK_NS, Grain, grain_ns
 from instep.fs.identity import Identity
 from instep.fs.inotify import Deaf
-from tests.system.disk import WHOLE_SECONDS, Disk, can_have_disks
+from tests.system.disk import can_have_disks, whole_seconds
 
 from .follower import Follower, picture
 
@@ -21,10 +21,8 @@ needs_disk = pytest.mark.skipif(not can_have_disks(), reason="needs root, to mou
 
 @pytest.fixture
 def coarse(tmp_path: Path) -> Iterator[Path]:
-    """Where the times of files are whole seconds."""
-    disk = Disk(tmp_path / "disk", 0, *WHOLE_SECONDS)
-    yield disk.place
-    disk.close()
+    with whole_seconds(tmp_path) as place:
+        yield place
 
 
 def no_change_is_hidden(directory: Path) -> None:
@@ -66,6 +64,9 @@ def test_a_look_looks_again_at_what_may_change_unseen(coarse: Path) -> None:  # 
         follower.follow()
         assert follower.picture == picture(root)
     assert follower.follow().dirty == {b"f"}
+    time.sleep(follower.grain.s * 1.1)
+    follower.follow()
+    assert not follower.follow().dirty, "it has come to an end"  # I28
     follower.close()
 
 

@@ -8,17 +8,15 @@ import pytest
 
 from instep.fs.identity import Identity
 from tests.steps.side import BIG, Side, SideMaker, met, p
-from tests.system.disk import WHOLE_SECONDS, Disk, can_have_disks
+from tests.system.disk import can_have_disks, whole_seconds
 
 pytestmark = pytest.mark.skipif(not can_have_disks(), reason="needs root, to mount a disk")
 
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """Where the times of files are whole seconds."""
-    disk = Disk(tmp_path / "disk", 0, *WHOLE_SECONDS)
-    yield disk.place
-    disk.close()
+    with whole_seconds(tmp_path) as place:
+        yield place
 
 
 @pytest.fixture(params=["small", "annexed"])

@@ -142,7 +142,7 @@ def test_a_note_that_makes_no_sense_is_none(a: Side, side: SideMaker, noted: str
 def test_a_merge_whose_objects_did_not_come_to_the_disk_had_not_begun(a: Side, side: SideMaker) -> None:
     a.save("x", "1")
     before = a.head.hex()
-    (a.folder / ".git/instep/underway").write_text(f"{before} {'1' * 40} {'2' * 40}")
+    (a.folder / ".git/instep/underway").write_text(f"{'1' * 40} {'2' * 40} {before}")
     a.write("x", "2")
     a = side("a")
     assert (a.opened.resumed, a.opened.dirty) == (None, {p("x")})

@@ -8,17 +8,14 @@ Needs root.
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .harness import eventually
 
 SIZE_BYTES = 256 << 20
-
-
-WHOLE_SECONDS = ("-I", "128")
-"""Options for ext4: its inodes have no room for a part of a second in the times of a file."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +94,16 @@ class Disk:
     def _unmount(self) -> None:
         """A git that was killed with its master may take a moment to go."""
         eventually(lambda: not os.path.ismount(self.place) or _succeeds("umount", self.place), "unmounted")
+
+
+@contextmanager
+def whole_seconds(above: Path) -> Generator[Path]:
+    """A place where the times of files are whole seconds: the inodes of this ext4 have no room for more."""
+    disk = Disk(above / "disk", 0, "-I", "128")
+    try:
+        yield disk.place
+    finally:
+        disk.close()
 
 
 def can_have_disks() -> bool:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conftest import run_git
 
+from .disk import can_have_disks, whole_seconds
 from .harness import Pair, eventually, lock
 
 MIB = 1 << 20
@@ -199,3 +201,23 @@ def test_thin_folders_keep_large_files_once(pair: Pair) -> None:  # I11 I30
     assert len(objects(pair.b)) == 1, "what was the old version is not called so any more"
     for folder in (pair.a, pair.b):
         run_git(folder, "annex", "fsck", "--quiet", "--all")
+
+
+@pytest.mark.skipif(not can_have_disks(), reason="needs root, to mount a disk")
+def test_a_large_file_written_again_where_times_are_whole_seconds(tmp_path: Path) -> None:  # I1 I4 I5
+    """With the same size, in the same second, while it is read into the annex."""
+    with whole_seconds(tmp_path) as place, Pair(place) as pair:
+        pair.up()
+        film, unseen, number = pair.a / "film", False, 0
+        film.write_bytes(bytes(9 * MIB))
+        while not unseen:
+            number += 1
+            film.write_bytes(bytes([number]) * (9 * MIB))
+            before = film.stat().st_mtime_ns
+            time.sleep(0.1)
+            with film.open("r+b") as file:
+                file.write(b"again")
+            unseen = film.stat().st_mtime_ns == before
+        last = b"again".ljust(9 * MIB, bytes([number]))
+        eventually(lambda: (pair.b / "film").read_bytes() == last, "it came as it was last")
+        pair.assert_equal()

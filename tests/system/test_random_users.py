@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .chance import seed_of_run
-from .disk import WHOLE_SECONDS, Disk, can_have_disks
+from .disk import can_have_disks, whole_seconds
 from .episode import Episode
 from .harness import Pair
 from .users import User
@@ -61,9 +61,5 @@ def test_random_users(tmp_path: Path, run: int) -> None:  # I1 I4 I5 I6 I13 I14 
 @pytest.mark.skipif(not can_have_disks(), reason="needs root, to mount a disk")
 @pytest.mark.timeout(300)
 def test_random_users_where_times_are_whole_seconds(tmp_path: Path) -> None:  # I1 I4 I5 I14
-    disk = Disk(tmp_path / "disk", 0, *WHOLE_SECONDS)
-    try:
-        with Pair(disk.place) as pair:
-            RandomUsers(pair.up(), seed_of_run()).run()
-    finally:
-        disk.close()
+    with whole_seconds(tmp_path) as place, Pair(place) as pair:
+        RandomUsers(pair.up(), seed_of_run()).run()

@@ -2,10 +2,9 @@
 
 Whatever arrives is checked before anything is believed: each object hashes to its id, each commit is
 complete, each path is one that git would accept. A merge is made of trees (`core.merge`) and is the same on
-every node (I14). The work tree is brought to it file by file *before* the branch moves: a crash between
-leaves local changes that equal what arrived, and they merge to the same tree. A file that was edited
-meanwhile is committed first and merged (I5); one that can't be put in place now is written down as lagging,
-so that a merge always finishes.
+every node (I14). The work tree is brought to it file by file *before* the branch moves; a start after a crash
+in between goes on with the same merge (`underway`). A file that was edited meanwhile is committed first and
+merged (I5); one that can't be put in place now is written down as lagging, so that a merge always finishes.
 """
 
 from collections.abc import Callable, Iterable

@@ -39,16 +39,17 @@ class Underway:
         """The work tree is about to be brought to this tree, which makes one of our head and this one. The
         objects of both are durable before the first file is put in place. Raises OSError."""
         before = self._state.head
-        words = [oid.hex() for oid in (before, head, tree) if oid is not None]
-        fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        words = [oid.hex() if oid is not None else "" for oid in (head, tree, before)]
+        text = " ".join(words).ljust(3 * len(words[0]) + 2)  # it is written over the last one
+        fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, " ".join(words).encode())
+            os.write(fd, text.encode())
         finally:
             os.close(fd)
 
     def resume(self, dirty: Collection[RelPath]) -> Resumed | None:
         """What an earlier process left half done, if the branch still stands where it began. Only `dirty`
-        paths are looked at. Raises OSError."""
+        paths are looked at."""
         noted = self._read()
         if noted is None:
             return None
@@ -73,7 +74,7 @@ class Underway:
     def _read(self) -> tuple[Oid, Oid] | None:
         try:
             with open(self._file, "rb") as file:
-                *before, head, tree = (Oid(bytes.fromhex(word.decode())) for word in file.read().split())
+                head, tree, *before = (Oid(bytes.fromhex(word.decode())) for word in file.read().split())
         except (OSError, ValueError):
             return None
         return (head, tree) if before == [oid for oid in (self._state.head,) if oid is not None] else None
