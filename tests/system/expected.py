@@ -66,6 +66,9 @@ class Account(Ledger):
         self._has(path, ("link", target))
         self.touched.append((path,))
 
+    def passed(self, path: bytes) -> None:
+        self.touched.append((path,))
+
     def unsure(self, path: bytes) -> None:
         super().unsure(path)
         self.contested(path)

@@ -84,6 +84,7 @@ class Hands:
     def save(self, path: bytes, content: bytes) -> bool:
         """Aside, then renamed over, as most editors do."""
         aside = path + b".%d.new" % self._count
+        self._ledger.passed(aside)
         try:
             self._make_way(path)
             with open(self._place(aside), "xb") as file:

@@ -45,6 +45,9 @@ class Ledger:
     def linked(self, path: bytes, target: bytes) -> None:
         """A user made a symbolic link where nothing was: there is no content to lose."""
 
+    def passed(self, path: bytes) -> None:
+        """A user had a file there for a moment, on its way to its name."""
+
     def unsure(self, path: bytes) -> None:
         """A user threw away what is at or below this path, or began to and failed."""
         for below in [below for below in self._current if is_at(below, path)]:
