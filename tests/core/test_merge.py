@@ -1,6 +1,7 @@
 """core/merge.py: properties that no trees may break, the table of cases, and git's own merge beside ours."""
 
 import subprocess
+from collections import Counter
 from hashlib import md5
 from pathlib import Path
 from random import Random
@@ -95,6 +96,16 @@ def test_no_edit_is_lost(trees: Trees) -> None:
     for side in (ours, theirs):
         assert {content(entry) for entry in side.values()} - old <= left
     assert left <= {content(entry) for side in (ours, theirs) for entry in side.values()}
+
+
+@given(histories())
+def test_what_both_sides_still_have_stays(trees: Trees) -> None:
+    """I1: however each of them moved it, unless another file of the same content was meant."""
+    base, ours, theirs = trees
+    merged = Merger(no_text_merge).files(base, ours, theirs)
+    copies = Counter(content(entry) for entry in base.values())
+    both = {content(entry) for entry in ours.values()} & {content(entry) for entry in theirs.values()}
+    assert {each for each in both if copies[each] == 1} <= {content(entry) for entry in merged.values()}
 
 
 @given(file_sets, file_sets)
@@ -226,6 +237,12 @@ CASES: dict[str, tuple[Files | None, Files, Files, Files]] = {
         tree(g=X),
         tree(f=Y, g=Z),
         {path("f"): Y, name("g", X): X, name("g", Z): Z},
+    ),
+    "rename to two names, each of which the other added": (
+        tree(f=X),
+        tree(g=X, h=Y),
+        tree(g=Z, h=X),
+        {name(taken, version): version for taken, other in (("g", Z), ("h", Y)) for version in (X, other)},
     ),
     "a new file in the old place": (tree(f=X), tree(g=X), tree(f=Y, h=X), tree(f=Y, g=X, h=X)),
     "an empty file is no rename": (tree(f=file("")), tree(g=file("")), tree(f=Y), tree(f=Y, g=file(""))),

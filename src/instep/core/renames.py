@@ -42,11 +42,14 @@ class Renames:
     def common(self, one: Entry, two: Entry) -> Entry | None:
         """The base of two versions at a path that has none: the file that one side moved there as it was.
 
-        It has left its old path on both sides, so that the other version can be taken for its edit.
+        It has left its old path on both sides, and is nowhere else on the other one, so that the other
+        version can be taken for its edit.
         """
-        for mine, other in ((one, two), (two, one)):
+        for side, (mine, other) in enumerate(((one, two), (two, one))):
             same = body(mine) == body(other)
-            if mine.oid == self._empty or (not same and body(other) in self._sides.unsettled):
+            if mine.oid == self._empty:
+                continue
+            if not same and (body(other) in self._sides.unsettled or body(mine) in self._sides.new[1 - side]):
                 continue
             moved = self._sides.gone_on_both(body(mine))
             if moved:
