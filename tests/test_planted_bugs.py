@@ -72,6 +72,18 @@ BUGS = {
         "",
         ("steps/test_placed.py::test_what_an_attempt_brings_to_a_lagging_file_is_no_edit",),
     ),
+    "a file that both sides moved is edited by what stands in its place": Bug(  # I1
+        "core/renames.py",
+        " or body(mine) in self._sides.new[1 - side])",
+        ")",
+        ("core/test_merge.py::test_cases[rename to two names, each of which the other added]",),
+    ),
+    "what the ancestors dispute is new": Bug(  # I17
+        "steps/meeting.py",
+        "                disputed[path].update(versions)\n",
+        "                pass\n",
+        ("steps/test_meeting.py::test_what_all_removed_does_not_come_back",),
+    ),
     "a directory is written as a file": Bug(  # I1 I3
         "core/tree.py",
         "    return None if entry is not None and entry.is_tree else entry\n",

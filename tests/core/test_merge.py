@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instep.core.merge import Conflict, Merged, merge_trees
+from instep.core.merge import Conflict, Disputed, Merged, merge_trees
 from instep.core.types import MODE_EXEC, MODE_FILE, MODE_GITLINK, MODE_LINK, SHA1, Entry, Oid, RelPath
 from instep.core.variant import MARK
 from instep.core.versions import MergeText
@@ -45,8 +45,10 @@ class Merger:
         self.store = Store()
         self._text = text
 
-    def roots(self, base: Oid | None, ours: Oid | None, theirs: Oid | None) -> Merged:
-        merged = merge_trees(base, ours, theirs, self.store.read, key_of, self._text, SHA1)
+    def roots(
+        self, base: Oid | None, ours: Oid | None, theirs: Oid | None, disputed: Disputed | None = None
+    ) -> Merged:
+        merged = merge_trees(base, ours, theirs, self.store.read, key_of, self._text, SHA1, disputed)
         self.store.add(merged.objects)
         return merged
 
@@ -320,6 +322,32 @@ def test_conflicts_are_told() -> None:
         Conflict(path("b"), "edited-deleted", ()),
         Conflict(path("c"), "file-directory", (name("c", X),)),
     )
+
+
+BOTH = {name("f", X): X, name("f", Y): Y}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (tree(f=X), tree(), tree()),
+        (tree(f=X, g=Z), {name("f", Y): Y}, tree(g=Z)),
+        (tree(f=X), BOTH, tree(f=X)),  # chosen by a person
+        (tree(f=Z), tree(), tree(f=Z)),
+    ],
+)
+def test_versions_that_the_base_disputes_are_not_new(ours: Files, theirs: Files, expected: Files) -> None:
+    """I17: the commits behind the base had `f` as X and as Y."""
+    merger = Merger(no_text_merge)
+    put = merger.store.put
+    for one, two in ((ours, theirs), (theirs, ours)):
+        merged = merger.roots(put(BOTH), put(one), put(two), {path("f"): {X, Y}})
+        assert merger.store.files(merged.root) == expected
+
+
+def test_what_is_set_aside_is_told_as_disputed() -> None:
+    result = Merger(no_text_merge).merge(tree(f=X), tree(f=Y), tree(f=Z))
+    assert result.disputed == {path("f"): {Y, Z}}
 
 
 def test_equal_subtrees_are_not_read() -> None:

@@ -82,6 +82,29 @@ def test_a_long_dialogue(a: Side, b: Side, levels: int) -> None:  # I1 I13 I14
         assert files == {"x": b"last", "y": b"0", "more-a": b"5", "more-b": b"5"}
 
 
+def test_what_all_removed_does_not_come_back(side: SideMaker) -> None:  # I14 I17
+    """Three make a file of the same name, as editors do beside the one that is open, and remove it: not even
+    where one of them, who had not heard of it yet, met two of these files at once."""
+    a, b, c = (side(name) for name in "abc")
+    met(a, b, "x", "start\n")
+    c.merge(a)
+    for one in (a, b, c):
+        one.save("lock", f"of {one.folder.name}")
+    c.merge(a)
+    c.merge(b)
+    assert c.read("lock") == b"of b"
+    for one in (a, b):
+        (one.folder / "lock").unlink()
+        one.commit("lock")
+    a.merge(b)
+    a.merge(c)
+    for one in (b, c):
+        one.merge(a)
+    assert "lock" not in same(a, b)
+    assert same(b, c).keys() - {"x"} <= {name for name in c.files() if ".variant-" in name}
+    assert b"of c" in same(a, c).values()
+
+
 def test_three_that_go_on(side: SideMaker) -> None:  # I14 I17 I19
     a, b, c = (side(name) for name in "abc")
     sides = (a, b, c)

@@ -8,14 +8,15 @@ variant (core/variant.py), at a free name.
 Symmetric and deterministic (I14): the sides are put in order of their ids before anything else happens, and
 paths in theirs before names are given out. Settled conflicts stay so: merging the result with one of its
 sides once more gives the result, because a side that lacks a path but holds its other version under another
-new name is known to have dealt with it.
+new name is known to have dealt with it. Where the base is a merge itself, the versions of a path that this
+set aside are what the sides began with (`disputed`): a side that has none of one any more has removed it.
 
 Only directories that differ between the two sides are read; the base only where they do, or (looking for
 renames) where a side differs from it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -44,12 +45,17 @@ class Conflict(NamedTuple):
     variants: tuple[RelPath, ...]
 
 
+Disputed = Mapping[RelPath, Collection[Entry]]
+"""By path, versions of it that a merge set aside."""
+
+
 class Merged(NamedTuple):
     """The merged tree, the tree objects that are new, children first, and the conflicts in order of path."""
 
     root: Oid
     objects: dict[Oid, Object]
     conflicts: tuple[Conflict, ...]
+    disputed: Disputed
 
 
 def merge_trees(  # noqa: PLR0917
@@ -60,20 +66,22 @@ def merge_trees(  # noqa: PLR0917
     key_of: KeyOf,
     merge_text: MergeText,
     fmt: ObjectFormat,
+    disputed: Disputed | None = None,
 ) -> Merged:
-    """Merges two trees; `base` None: they never met. `merge_text` is symmetric and stores what it makes."""
+    """Merges two trees; `base` None: they never met. `merge_text` is symmetric and stores what it makes.
+    `disputed`: versions that the commits behind the base had at a path, and that their merge set aside."""
     one, two = sorted((ours or fmt.empty_tree, theirs or fmt.empty_tree))
     if one in (two, base):
-        return Merged(two, {}, ())
+        return Merged(two, {}, (), {})
     if two == base:
-        return Merged(one, {}, ())
+        return Merged(one, {}, (), {})
     sides = Sides(base, one, two, read)
-    merging = _Merging(sides, key_of, merge_text, fmt)
+    merging = _Merging(sides, key_of, merge_text, fmt, disputed or {})
     merging.decide()
     merging.clear_directories()
     conflicts = merging.name_variants()
     root, objects = _build(sides, merging.result, fmt)
-    return Merged(root, objects, conflicts)
+    return Merged(root, objects, conflicts, merging.aside)
 
 
 def overlay(read: TreeReader, objects: dict[Oid, Object], fmt: ObjectFormat) -> TreeReader:
@@ -89,19 +97,22 @@ def overlay(read: TreeReader, objects: dict[Oid, Object], fmt: ObjectFormat) -> 
 class _Merging:
     """One merge on its way: what each differing path becomes, and what waits for the name of a variant."""
 
-    def __init__(self, sides: Sides, key_of: KeyOf, merge_text: MergeText, fmt: ObjectFormat) -> None:
+    def __init__(
+        self, sides: Sides, key_of: KeyOf, merge_text: MergeText, fmt: ObjectFormat, disputed: Disputed
+    ) -> None:
         self.result: dict[RelPath, Entry | None] = {}
+        self.aside: dict[RelPath, set[Entry]] = defaultdict(set)
         self._sides = sides
         self._key_of = key_of
         self._merge_text = merge_text
+        self._disputed = disputed
         self._renames = Renames(sides, fmt.hash(b"blob", b""))
-        self._aside: dict[RelPath, set[Entry]] = defaultdict(set)
         self._kinds: dict[RelPath, Kind] = {}
         self._directories: set[RelPath] = set()
 
     def decide(self) -> None:
         """What each path becomes as long as no other is looked at, renames apart."""
-        self._forget_what_the_other_side_set_aside()
+        self._forget_what_the_other_side_dealt_with()
         moved: dict[RelPath, Entry | None] = {}
         for path, (base, one, two) in self._sides.by_path.items():
             if path in self.result:
@@ -116,14 +127,23 @@ class _Merging:
                 moved |= target
         self.result |= moved
 
-    def _forget_what_the_other_side_set_aside(self) -> None:
-        """A side's new file that the other has as a variant of that name has been merged there before."""
+    def _forget_what_the_other_side_dealt_with(self) -> None:
+        """A side's new file that the other has as a variant of that name has been merged there before; nor is
+        one new that is among several versions in the base, and that the other side has no more."""
         for side in (0, 1):
             for names in self._sides.added[side].values():
                 for path in names:
-                    if self._has_variant(1 - side, path, self._sides.entry(path, side)):
+                    version = self._sides.entry(path, side)
+                    if self._has_variant(1 - side, path, version) or self._dropped(1 - side, path, version):
                         self.result[path] = None
         self._sides.forget(set(self.result))
+
+    def _dropped(self, side: int, path: RelPath, version: Entry) -> bool:
+        """Whether `side`, which has nothing at `path`, knew this version of it and has it no more. # I17"""
+        if version not in self._disputed.get(path, ()):
+            return False
+        names = islice(self._variants(path, version), _TRIED)
+        return all(self._sides.on(side, name) != version for name in names)
 
     def _has_variant(self, side: int, path: RelPath, version: Entry) -> bool:
         """Whether `side` has set this version of `path` aside before."""
@@ -140,7 +160,7 @@ class _Merging:
         entry, aside, kind = settle(common, one, two, self._key_of, self._merge_text)
         self.result[path] = entry
         if aside:
-            self._aside[path].update(aside)
+            self.aside[path].update(aside)
         if kind is not None:
             self._kinds[path] = kind
 
@@ -161,7 +181,7 @@ class _Merging:
     def clear_directories(self) -> None:
         """A file whose name is a directory's too gives way to it."""
         paths = [path for path, entry in self.result.items() if entry is not None]
-        for path in chain(paths, self._aside):
+        for path in chain(paths, self.aside):
             for above in parents(path):
                 if above in self._directories:
                     break
@@ -169,15 +189,15 @@ class _Merging:
         for path in paths:
             entry = self.result[path]
             if entry is not None and path in self._directories:
-                self._aside[path].add(entry)
+                self.aside[path].add(entry)
                 self._kinds[path] = "file-directory"
                 self.result[path] = None
 
     def name_variants(self) -> tuple[Conflict, ...]:
         """Gives all that was set aside a name, in an order that is the same on every node (I14)."""
         named: dict[RelPath, list[RelPath]] = defaultdict(list)
-        for path in sorted(self._aside):
-            for entry in sorted(self._aside[path]):
+        for path in sorted(self.aside):
+            for entry in sorted(self.aside[path]):
                 name = self._free_name(path, entry)
                 self.result[name] = entry
                 named[path].append(name)

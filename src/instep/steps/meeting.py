@@ -6,10 +6,12 @@ against what *they* had in common, and so on: a base that is older than that wou
 deleted since (I17), and take an edit that one side alone made for a conflict.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from instep.core.merge import Merged, merge_trees, overlay
-from instep.core.types import Object, Oid
+from instep.core.merge import Disputed, Merged, merge_trees, overlay
+from instep.core.types import Entry, Object, Oid, RelPath
 from instep.git.history import merge_bases
 from instep.git.textmerge import text_merger
 from instep.steps.state import FolderState
@@ -30,8 +32,8 @@ class Meeting:
     def trees(self, ours: Oid, theirs: Oid) -> Merged:
         """The merged tree of two commits."""
         common = _Common(self)
-        base = common.tree(merge_bases(self._state.repo, ours, theirs))
-        return self.merge(base, self.tree_of(ours), self.tree_of(theirs), common.made)
+        ground = common.ground(merge_bases(self._state.repo, ours, theirs))
+        return self.merge(ground, self.tree_of(ours), self.tree_of(theirs), common.made)
 
     def tree_of(self, commit: Oid) -> Oid:
         return self._state.tree_of(commit)
@@ -40,32 +42,43 @@ class Meeting:
         """The best common ancestors of `commit` and a merge of the others."""
         return merge_bases(self._state.repo, commit, *others)
 
-    def merge(self, base: Oid | None, one: Oid, two: Oid, made: dict[Oid, Object]) -> Merged:
+    def merge(self, ground: "_Ground", one: Oid, two: Oid, made: dict[Oid, Object]) -> Merged:
         """One merge of trees, of which those in `made` are not written anywhere."""
         state, form = self._state, self._state.repo.format
         read = overlay(state.repo.objects.tree, made, form)
-        return merge_trees(base, one, two, read, state.key_of, self._merge_text, form)
+        base, disputed = ground
+        return merge_trees(base, one, two, read, state.key_of, self._merge_text, form, disputed)
+
+
+class _Ground(NamedTuple):
+    """What two sides have in common; None if they never met."""
+
+    root: Oid | None
+    disputed: Disputed
 
 
 class _Common:
-    """One tree for several ancestors. What it comes to depends on the commits alone. # I14"""
+    """One ground for several ancestors. What it comes to depends on the commits alone. # I14"""
 
     def __init__(self, meeting: Meeting) -> None:
         self.made: dict[Oid, Object] = {}
         self._meeting = meeting
         self._levels = MOST_LEVELS
 
-    def tree(self, commits: Sequence[Oid]) -> Oid | None:
-        """The merge of these, which are in order of id; None of none."""
+    def ground(self, commits: Sequence[Oid]) -> _Ground:
+        """The merge of these, which are in order of id."""
         if not commits:
-            return None
+            return _Ground(None, {})
         root = self._meeting.tree_of(commits[0])
+        disputed: dict[RelPath, set[Entry]] = defaultdict(set)
         for number, commit in enumerate(commits[1:], 1):
             if not self._levels:
                 break
             self._levels -= 1
-            base = self.tree(self._meeting.common(commit, commits[:number]))
-            merged = self._meeting.merge(base, root, self._meeting.tree_of(commit), self.made)
+            ground = self.ground(self._meeting.common(commit, commits[:number]))
+            merged = self._meeting.merge(ground, root, self._meeting.tree_of(commit), self.made)
             self.made |= merged.objects
             root = merged.root
-        return root
+            for path, versions in merged.disputed.items():
+                disputed[path].update(versions)
+        return _Ground(root, disputed)

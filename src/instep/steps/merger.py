@@ -198,7 +198,7 @@ class Merger:
         kept = self._kept(ours, arrival)
         if kept is not None:
             return _Target(head, state.tree_of(head), {}, ()) if kept == head else None
-        root, objects, conflicts = self._meeting.trees(ours, head)
+        root, objects, conflicts, _ = self._meeting.trees(ours, head)
         if self._is_left_to_peer(arrival, root):
             return None
         if root == self._state.tree and arrival.peer_joins is not None and not arrival.ripe:
