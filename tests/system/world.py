@@ -250,8 +250,9 @@ class World:
         yield
         for path in (held | self._index(number)) - account.tree.keys():
             account.contested(path)
-        log = ["log", "--no-merges", "--author=Tester", "--diff-filter=D", "--name-only", "--format=", "-z"]
-        deleted = run_git(folder, *log, b"%s..HEAD" % before, check=False).split(b"\0")
+        log = ["log", "--no-merges", "--author=Tester", "--no-renames", "--diff-filter=D"]
+        form = ["--name-only", "--format=", "-z"]
+        deleted = run_git(folder, *log, *form, b"%s..HEAD" % before, check=False).split(b"\0")
         for path in filter(None, deleted):
             if path in account.tree or path not in self._base:  # else the person did delete it
                 account.contested(path)
