@@ -84,6 +84,13 @@ BUGS = {
         "                pass\n",
         ("steps/test_meeting.py::test_what_all_removed_does_not_come_back",),
     ),
+    "a pointer that gets another mode is known as it is": Bug(  # I7 I16
+        "steps/install.py",
+        "            case Replace(path, old, entry) if old.oid == entry.oid and old.mode != entry.mode:\n"
+        "                pass\n",
+        "",
+        ("steps/test_install.py::test_a_pointer_that_git_wrote_again_and_that_gets_another_mode",),
+    ),
     "a directory is written as a file": Bug(  # I1 I3
         "core/tree.py",
         "    return None if entry is not None and entry.is_tree else entry\n",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from instep.core.pointers import key_of_pointer, link_target
+from instep.core.pointers import key_of_pointer, link_target, pointer
 from instep.core.types import MODE_EXEC, MODE_LINK, Change, Entry, Key, Object, Oid, RelPath
 from instep.steps.install import AT_ONCE, Refusal
 from instep.steps.lag import Cause
@@ -216,6 +216,22 @@ def test_a_pointer_that_moves_is_wanted_at_its_new_name(a: Side, b: Side) -> Non
     trial.bring(("film.bin", None, entry))
     trial.bring(("film.bin", entry, None), ("new.bin", None, entry))
     assert trial.came.wanted == {key: {p("new.bin")}}
+
+
+@pytest.mark.parametrize("is_here", [False, True])
+def test_a_pointer_that_git_wrote_again_and_that_gets_another_mode(a: Side, b: Side, is_here: bool) -> None:
+    """I7 I16: nobody had looked at it before; from then on it is known."""
+    a.save("film.bin", big("film"))
+    key, entry = a.key("film.bin"), a.entry("film.bin")
+    assert entry is not None
+    b.merge(a, contents=is_here)
+    (b.folder / "film.bin").unlink()
+    b.write("film.bin", pointer(key))
+    trial = Trial(b)
+    assert trial.bring(("film.bin", entry, Entry(MODE_EXEC, entry.oid))) == []
+    assert (b.folder / "film.bin").stat().st_mode & 0o100
+    assert b.read("film.bin") == (big("film") if is_here else pointer(key))
+    assert trial.came.wanted == ({} if is_here else {key: {p("film.bin")}})
 
 
 def test_a_locked_file_whose_content_comes_along_is_not_asked_for(a: Side, b: Side) -> None:

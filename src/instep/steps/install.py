@@ -105,7 +105,8 @@ class Installer:
                 for step in turn:
                     refused += self._do(step, staged[step])
             first = False
-        more = [c for step in steps if (c := self._moved_pointer(step)) is not None]
+        stays = {refusal.change.path for refusal in refused}
+        more = [c for step in steps if (c := self._pointer_as_it_was(step)) and c.path not in stays]
         if more := more + _targets_of_unmoved(steps, refused):
             refused += self.bring(more, {}, (), report)
         return refused
@@ -128,11 +129,18 @@ class Installer:
         wanted = {key for key, path in named if key and self._state.wants(key, path)}
         return {key: data for key, data in contents.items() if key in wanted}
 
-    def _moved_pointer(self, step: Step) -> Change | None:
-        """A pointer file that was renamed: its content is to come to where it is now. # I7"""
-        if not isinstance(step, Move) or step.entry.mode == MODE_LINK or not self._is_pointer(step.target):
+    def _pointer_as_it_was(self, step: Step) -> Change | None:
+        """A pointer file that only has another name or mode now: its content is to come there. # I7"""
+        match step:
+            case Move(_, path, entry):
+                pass
+            case Replace(path, old, entry) if old.oid == entry.oid and old.mode != entry.mode:
+                pass
+            case _:
+                return None
+        if entry.mode == MODE_LINK or not self._is_pointer(path):
             return None
-        return Change(step.target, step.entry, step.entry)
+        return Change(path, entry, entry)
 
     # -- aside --------------------------------------------------------------------------------------
 
