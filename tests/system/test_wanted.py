@@ -1,5 +1,7 @@
 """What a folder wants decides what it fetches, and its status says nothing is missing."""
 
+from itertools import count
+
 from instep.core.pointers import key_of_pointer
 from tests.conftest import run_git
 
@@ -14,9 +16,22 @@ def is_pointer(data: bytes | None) -> bool:
     return data is not None and key_of_pointer(data) is not None
 
 
-def test_a_folder_does_not_fetch_what_it_does_not_want(running: Pair) -> None:  # I22 I29
+def stop_wanting_images(running: Pair) -> None:
+    """Returns once that holds: the git-annex branch is read when what came just before is recorded in it."""
     run_git(running.b, "annex", "wanted", "-q", ".", "exclude=*.iso")
-    running.settle()
+    numbers = count()
+
+    def holds() -> bool:
+        name = f"try{next(numbers)}.iso"
+        write(running.a, name, BIG + name.encode())
+        running.wait()
+        return is_pointer(read(running.b, name))
+
+    eventually(holds, "the wish holds")
+
+
+def test_a_folder_does_not_fetch_what_it_does_not_want(running: Pair) -> None:  # I22 I29
+    stop_wanting_images(running)
     write(running.a, "film.bin", BIG + b"1")
     write(running.a, "disk.iso", BIG + b"2")
     running.wait()
@@ -45,8 +60,7 @@ def test_a_wish_that_is_not_understood_fetches_nothing_new(running: Pair) -> Non
 
 
 def test_a_pointer_that_is_held_open_gets_its_content_once_it_is_closed(running: Pair) -> None:  # I7 I29
-    run_git(running.b, "annex", "wanted", "-q", ".", "exclude=*.iso")
-    running.settle()
+    stop_wanting_images(running)
     write(running.a, "held.iso", BIG + b"held")
     running.wait()
     with open(running.b / "held.iso", "r+b") as pointer:
