@@ -128,8 +128,8 @@ class _Merging:
         self.result |= moved
 
     def _forget_what_the_other_side_dealt_with(self) -> None:
-        """A side's new file that the other has as a variant of that name has been merged there before; nor is
-        one new that is among several versions in the base, and that the other side has no more."""
+        """A side's new file that the other has as a variant of that name has been merged there before; one
+        that the base disputes and the other has no more, has been removed there."""
         for side in (0, 1):
             for names in self._sides.added[side].values():
                 for path in names:
@@ -139,7 +139,7 @@ class _Merging:
         self._sides.forget(set(self.result))
 
     def _dropped(self, side: int, path: RelPath, version: Entry) -> bool:
-        """Whether `side`, which has nothing at `path`, knew this version of it and has it no more. # I17"""
+        """Whether `side`, which has nothing at `path`, knew this version and has it no more. # I17"""
         if version not in self._disputed.get(path, ()):
             return False
         names = islice(self._variants(path, version), _TRIED)

@@ -51,10 +51,11 @@ class Meeting:
 
 
 class _Ground(NamedTuple):
-    """What two sides have in common; None if they never met."""
+    """What two sides have in common; `root` None if they never met."""
 
     root: Oid | None
     disputed: Disputed
+    """What several ancestors did not agree on, and their merge set aside."""
 
 
 class _Common:
