@@ -68,7 +68,7 @@ class Owner:
     def ssh_program(self) -> SshProgram:
         return SshProgram("false")
 
-    def tried(self) -> None:
+    def links_changed(self) -> None:
         pass
 
     def session(self, link: Link, name: str) -> Session:
@@ -165,6 +165,16 @@ async def test_who_calls_has_a_name_and_is_forgotten_when_it_goes(low: Owner) ->
     await low.until()
 
 
+async def test_who_waits_hears_when_a_link_has_ended(low: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I16 I29: what it had outstanding is not, and nothing else may happen for long."""
+    sessions: list[list[str]] = []
+    monkeypatch.setattr(low, "links_changed", lambda: sessions.append(list(low.peers.sessions)))
+    async with calling(low, "55555555-other"):
+        await low.until(**{"other-55555555": True})
+        sessions.clear()
+    assert sessions == [[]]
+
+
 async def test_a_remote_that_calls_is_known_by_its_place(low: Owner) -> None:
     low.peers.set({"friend": "/other"})
     async with calling(low, "55555555-other"):
@@ -238,7 +248,7 @@ async def test_a_remote_on_a_drive_that_comes_is_tried_at_once(
 ) -> None:
     monkeypatch.setattr(remote, "Backoff", lambda: Backoff(first_s=10 * PATIENCE_S))
     tried: list[bool] = []
-    monkeypatch.setattr(low, "tried", lambda: tried.append(True))
+    monkeypatch.setattr(low, "links_changed", lambda: tried.append(True))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(low.peers.run)
         low.peers.set({"drive": str(tmp_path)})

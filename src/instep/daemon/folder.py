@@ -318,7 +318,7 @@ class Folder:
     def ssh_program(self) -> SshProgram:
         return ssh_program(os.environ, self._state.repo.config.get)
 
-    def tried(self) -> None:
+    def links_changed(self) -> None:
         self._refresh()
 
     def session(self, link: Link, name: str) -> Session:

@@ -168,7 +168,7 @@ class Peers:
         async def work() -> bool:
             return remote.name in self.sessions or await self._dial(remote)
 
-        await remote.keep(work, self._owner.tried)
+        await remote.keep(work, self._owner.links_changed)
 
     def _hear_of_network(self) -> None:
         """From the first remote on that is reached over it."""
@@ -285,7 +285,7 @@ class Peers:
         stock = await aside.run(partial(self._owner.open_stock, name, place, aside), long=connects)
         session = self.sessions[name] = self._owner.stock_session(stock, name, remote.rules, aside)
         board.remote(name, uuid=stock.uuid or "", reachable=True, in_step=False, reason="")
-        remote.has_been_tried(self._owner.tried)
+        remote.has_been_tried(self._owner.links_changed)
         show_connected(board, name)
         show_lack(board, name, stock.lacks if remote.rules.content else "")
         exchange = remote.exchange = Exchange()
@@ -305,6 +305,7 @@ class Peers:
                 await aside.leave(stock.close)
                 stock.cut()
         self._unreachable(name, reason)
+        self._owner.links_changed()
         return anyio.current_time() - began_s > RAN_WELL_AFTER_S
 
     def _broken(self, what: str, error: Exception) -> str:
@@ -369,13 +370,14 @@ class Peers:
         self._board.remote(name, uuid=link.peer.uuid, reachable=True, reason="")
         show_connected(self._board, name)
         if name in self._remotes:
-            self._remotes[name].has_been_tried(self._owner.tried)
+            self._remotes[name].has_been_tried(self._owner.links_changed)
         try:
             await self._owner.use(session)
         finally:
             del self.sessions[name]
             if held.farewell or not held.scope.cancel_called:  # by the link that takes its place
                 self._unreachable(name, link.farewell or "the link ended")
+            self._owner.links_changed()  # nobody waits any more for what it had outstanding
 
     def _name_of(self, link: Link) -> str:
         """What we call whoever dialled us."""
